@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Words like "apic=x2apic seed=5", from -fw_cfg name=opt/farbell/args */
+#include "lib.h"
+
+#define FW_CFG_SELECT   0x510
+#define FW_CFG_DATA     0x511
+#define FW_CFG_DIR      0x19
+#define FW_CFG_NAME     56
+#define ARGS_FILE       "opt/farbell/args"
+
+static char words[512];
+static bool loaded;
+
+static uint32_t read_big_endian(int bytes)
+{
+    uint32_t value = 0;
+
+    while (bytes--) {
+        value = value << 8 | inb(FW_CFG_DATA);
+    }
+    return value;
+}
+
+static void read_file(uint16_t select, uint32_t size)
+{
+    outw(FW_CFG_SELECT, select);
+    for (uint32_t i = 0; i < size && i < sizeof(words) - 1; i++) {
+        words[i] = inb(FW_CFG_DATA);
+    }
+}
+
+static void load(void)
+{
+    char name[FW_CFG_NAME];
+    uint32_t files;
+
+    loaded = true;
+    outw(FW_CFG_SELECT, FW_CFG_DIR);
+    files = read_big_endian(4);
+    while (files--) {
+        uint32_t size = read_big_endian(4);
+        uint16_t select = read_big_endian(2);
+
+        read_big_endian(2);
+        for (int i = 0; i < FW_CFG_NAME; i++) {
+            name[i] = inb(FW_CFG_DATA);
+        }
+        if (!strcmp(name, ARGS_FILE)) {
+            read_file(select, size);
+            return;
+        }
+    }
+}
+
+static const char *find(const char *name)
+{
+    size_t n = strlen(name);
+
+    if (!loaded) {
+        load();
+    }
+    for (const char *word = words; *word; ) {
+        if (!strncmp(word, name, n) && word[n] == '=') {
+            return word + n + 1;
+        }
+        while (*word && *word != ' ') {
+            word++;
+        }
+        while (*word == ' ') {
+            word++;
+        }
+    }
+    return NULL;
+}
+
+bool arg_given(const char *name)
+{
+    return find(name);
+}
+
+uint64_t arg_number(const char *name, uint64_t fallback)
+{
+    const char *s = find(name);
+    uint64_t value = 0;
+
+    if (!s) {
+        return fallback;
+    }
+    for (; *s >= '0' && *s <= '9'; s++) {
+        value = value * 10 + (*s - '0');
+    }
+    return value;
+}
+
+bool arg_is(const char *name, const char *value)
+{
+    const char *s = find(name);
+    size_t n = strlen(value);
+
+    return s && !strncmp(s, value, n) && (!s[n] || s[n] == ' ');
+}

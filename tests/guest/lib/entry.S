@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt entry and the way into a frame.  Every vector builds the same
+ * struct frame (trap.h) on the stack the CPU chose and calls trap_dispatch().
+ */
+#include "layout.h"
+
+        .text
+
+/* 256 stubs of 16 bytes; a dummy error code where the CPU pushes none. */
+        .macro STUB vector
+        .balign 16
+        .if (\vector == 8) || (\vector >= 10 && \vector <= 14) || \
+            (\vector == 17) || (\vector == 21)
+        .else
+        push    $0
+        .endif
+        push    $\vector
+        jmp     trap_common
+        .endm
+
+        .balign 16
+        .globl trap_stubs
+trap_stubs:
+        .set vector, 0
+        .rept 256
+        STUB vector
+        .set vector, vector + 1
+        .endr
+
+trap_common:
+        push    %rax
+        push    %rcx
+        push    %rdx
+        push    %rbx
+        push    %rbp
+        push    %rsi
+        push    %rdi
+        push    %r8
+        push    %r9
+        push    %r10
+        push    %r11
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        cld
+        mov     %rsp, %rdi
+        mov     %rsp, %rbp
+        and     $-16, %rsp
+        call    trap_dispatch
+        mov     %rbp, %rsp
+
+trap_return:
+        pop     %r15
+        pop     %r14
+        pop     %r13
+        pop     %r12
+        pop     %r11
+        pop     %r10
+        pop     %r9
+        pop     %r8
+        pop     %rdi
+        pop     %rsi
+        pop     %rbp
+        pop     %rbx
+        pop     %rdx
+        pop     %rcx
+        pop     %rax
+        add     $16, %rsp               /* vector, error code */
+        .globl trap_iret
+trap_iret:
+        iretq
+
+/* void frame_enter(struct frame *f): returns through frame_leave() */
+        .globl frame_enter
+frame_enter:
+        push    %rbx
+        push    %rbp
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        mov     %rsp, %gs:CPU_RESUME_RSP
+        mov     %rdi, %rsp
+        jmp     trap_return
+
+        .globl frame_leave
+frame_leave:
+        mov     %gs:CPU_RESUME_RSP, %rsp
+        cld
+        pop     %r15
+        pop     %r14
+        pop     %r13
+        pop     %r12
+        pop     %rbp
+        pop     %rbx
+        ret
+
+/* Return address of every function that run() starts. */
+        .globl frame_exit
+frame_exit:
+        int     $VEC_EXIT
+        ud2
+
+        .section .note.GNU-stack, "", @progbits
