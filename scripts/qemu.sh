@@ -1,0 +1,47 @@
+# Configure and compile one QEMU. Sourced after lib.sh.
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+# Small, and yet enough devices and tools for QEMU's own x86_64 tests to mean something.
+qemu_options=(
+    --python=/usr/bin/python3 "--cc=$top/scripts/cc" --with-pkgversion=farbell
+    --without-default-features --disable-werror --disable-docs --disable-install-blobs
+    --disable-download --enable-system --enable-tcg --enable-kvm --enable-slirp
+    --enable-fdt=system --enable-pixman --enable-tools --enable-vnc
+    --enable-vhost-user --enable-vhost-user-blk-server --enable-vhost-kernel --enable-vhost-net
+    --enable-tpm --enable-multiprocess --enable-avx2
+)
+
+# Debian's builds of the firmware stand in for the images that its source tarball leaves out.
+link_firmware() {
+    local file
+    mkdir -p "$1/pc-bios"
+    for file in /usr/share/qemu/*.{bin,rom,img} /usr/share/seabios/*.bin \
+        /usr/lib/ipxe/qemu/*.rom; do
+        [ ! -e "$file" ] || [ -e "$1/pc-bios/${file##*/}" ] || ln -sfn "$file" "$1/pc-bios/"
+    done
+}
+
+# meson as QEMU's ninja finds it when it has to configure again, whoever calls ninja.
+keep_meson_in_venv() {
+    local dir
+    for dir in "$1"/pyvenv/lib/python3*/site-packages; do
+        echo "$cache/meson" >"$dir/farbell-meson.pth"
+    done
+}
+
+# $1 source, $2 build folder, then options beside the common ones. The options are part of
+# the stamp, so that a change of them configures anew.
+configure_qemu() {
+    local from=$1 to=$2 want; shift 2
+    want="$from ${qemu_options[*]} $*"
+    [ "$(cat "$to/farbell-configured" 2>/dev/null)" != "$want" ] || return 0
+    rm -rf "$to/meson-private/coredata.dat" "$to/meson-private/cmd_line.txt" "$to/farbell-configured"
+    mkdir -p "$to"
+    (cd "$to" && PYTHONPATH=$cache/meson "$from/configure" "${qemu_options[@]}" "$@" >configure.out 2>&1) || {
+        tail -n 20 "$to/configure.out" >&2
+        die "QEMU's configure failed; all of its output is in $to/configure.out"
+    }
+    keep_meson_in_venv "$to"
+    link_firmware "$to"
+    echo "$want" >"$to/farbell-configured"
+}
