@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The commands people type. What they do is in scripts/ and in meson.build.
+
+.PHONY: help prep build check check-full check-one list-tests demo style \
+	refresh-patches check-upstream check-builds
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make demo             build, then show it at work
+demo: build
+	@scripts/demo
+
+## make check            build, then run the tests
+check: build
+	@scripts/check
+
+## make check-full       the tests, and all that takes long
+check-full: build
+	@scripts/check --full
+
+## make check-one T=NAME run one test; the QEMU command line is printed first
+check-one: build
+	@scripts/check-one '$(T)'
+
+## make list-tests       the names for check-one
+list-tests:
+	@scripts/list-tests
+
+## make build            the patched QEMU and everything of ours, into build/
+build:
+	@scripts/build
+
+## make prep             the patched QEMU source, in qemu/ (FORCE=1: without your changes there)
+prep:
+	@scripts/prep
+
+## make refresh-patches  the commits of qemu/ back to patches/
+refresh-patches:
+	@scripts/refresh-patches
+
+## make style            the form of C files, headers and patches
+style: build
+	@scripts/style
+
+## make check-upstream   QEMU's own tests, on the stock and on the patched QEMU
+check-upstream: build
+	@scripts/check-upstream
+
+## make check-builds     the configurations that are built but not tested
+check-builds: prep
+	@scripts/check-builds
