@@ -47,3 +47,18 @@ sha_of() { sha256sum <"$1" | cut -d' ' -f1; }
 
 # Lines of QEMU_VERSION without its comments: version sha256 file.
 known_tarballs() { grep -v '^ *\(#\|$\)' "$top/QEMU_VERSION"; }
+
+install_tools() {
+    [ -n "${FARBELL_NO_APT-}" ] || "$top/scripts/install-packages"
+    "$top/scripts/fetch-meson"
+}
+
+# meson's build folder of everything outside QEMU, configured again where meson.build changed.
+configure_ours() {
+    install_tools
+    if [ -e "$top/build/build.ninja" ]; then
+        ninja -C "$top/build" build.ninja >/dev/null
+    else
+        CC=cc "$meson" setup "$top/build" "$top"
+    fi
+}
