@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the runners of guests share: stanzas, accelerators, time limits, verdicts, TAP."""
+import configparser
+import os
+import re
+import shlex
+import subprocess
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+QEMU = os.path.join(ROOT, "build/qemu/qemu-system-x86_64")
+VERDICTS = {0: "died without a verdict", 1: "QEMU failed",
+            35: "payload failed", 124: "timeout"}
+PASS = 33
+
+# Deterministic mode is more than -icount: see docs/design.md.
+ICOUNT = ["-accel", "tcg,thread=single", "-icount", "shift=4,sleep=off",
+          "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]
+ACCELS = {
+    "mttcg": ["-accel", "tcg,thread=multi"],
+    "single": ["-accel", "tcg,thread=single"],
+    "icount": ICOUNT,
+    "oneinsn": ["-accel", "tcg,thread=multi,one-insn-per-tb=on"],
+}
+
+# The port that carries a guest's TAP lines, and the one that ends it with a verdict.
+REPORT_PORTS = ["-chardev", "stdio,id=console",
+                "-device", "isa-debugcon,iobase=0xe9,chardev=console",
+                "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+
+
+def load_stanzas(path):
+    config = configparser.ConfigParser(default_section="defaults",
+                                       interpolation=None)
+    with open(path) as f:
+        config.read_file(f)
+    return config
+
+
+def execute(cmd, seconds):
+    """Output and status; SIGKILL at the limit, as a spinning QEMU ignores
+    SIGTERM for long."""
+    try:
+        done = subprocess.run(cmd, stdin=subprocess.DEVNULL, timeout=seconds,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.stdout.decode(errors="replace"), done.returncode
+    except subprocess.TimeoutExpired as late:
+        return (late.stdout or b"").decode(errors="replace"), 124
+
+
+class Tap:
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def line(self, ok, name, skip=None):
+        self.count += 1
+        self.failed += not ok
+        print(f"{'ok' if ok else 'not ok'} {self.count} - {name}"
+              + (f" # SKIP {skip}" if skip else ""), flush=True)
+
+    def end(self):
+        print(f"1..{self.count}")
+        return 1 if self.failed else 0
+
+
+def relay(tap, output, status, verdict, variant):
+    """Renumber the payload's own lines; a missing verdict is a failure, named `verdict`."""
+    summary = False
+    failed = 0
+    for line in output.splitlines():
+        m = re.match(r"(not )?ok \d+ - (\S+)(?: # SKIP (.*))?$", line)
+        if m:
+            failed += m[1] is not None
+            tap.line(m[1] is None, f"{m[2]} [{variant}]", m[3])
+        elif line.startswith("SUMMARY:"):
+            summary = True
+        elif not re.match(r"1\.\.\d+$", line):
+            print(line if line.startswith("#") else f"# {line}")
+    if status != PASS and not failed or not summary:
+        print(f"# {VERDICTS.get(status, 'status %d' % status)}")
+        tap.line(False, f"{verdict} [{variant}]")
+
+
+def timed_run(cmd, seconds, variant, show):
+    """Run once; `show` prints the command line first, and how long it took."""
+    if show:
+        print("# " + shlex.join(cmd), flush=True)
+    start = time.monotonic()
+    output, status = execute(cmd, seconds)
+    if show:
+        print(f"# {variant}: {time.monotonic() - start:.2f} s")
+    return output, status
