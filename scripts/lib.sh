@@ -15,7 +15,7 @@ meson=$cache/meson/meson
 
 note() { echo "$self: $*"; }
 warn() { echo "$self: warning: $*" >&2; }
-die() { echo "$self: $*" >&2; exit 1; }
+die() { told=1; echo "$self: $*" >&2; exit 1; }
 
 # QEMU's configure refuses such a path too, but only after minutes of work.
 check_path() {
@@ -48,8 +48,9 @@ sha_of() { sha256sum <"$1" | cut -d' ' -f1; }
 # Lines of QEMU_VERSION without its comments: version sha256 file.
 known_tarballs() { grep -v '^ *\(#\|$\)' "$top/QEMU_VERSION"; }
 
+# Says "|| return", because set -e does not hold inside a function that is asked for its status.
 install_tools() {
-    [ -n "${FARBELL_NO_APT-}" ] || "$top/scripts/install-packages"
+    [ -n "${FARBELL_NO_APT-}" ] || "$top/scripts/install-packages" || return
     "$top/scripts/fetch-meson"
 }
 

@@ -37,6 +37,7 @@ configure_qemu() {
     [ "$(cat "$to/farbell-configured" 2>/dev/null)" != "$want" ] || return 0
     rm -rf "$to/meson-private/coredata.dat" "$to/meson-private/cmd_line.txt" "$to/farbell-configured"
     mkdir -p "$to"
+    note "configuring QEMU in ${to#"$top/"}"
     (cd "$to" && PYTHONPATH=$cache/meson "$from/configure" "${qemu_options[@]}" "$@" >configure.out 2>&1) || {
         tail -n 20 "$to/configure.out" >&2
         die "QEMU's configure failed; all of its output is in $to/configure.out"

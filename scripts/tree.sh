@@ -78,7 +78,7 @@ unpack_base() {
     sha=$(sha_of "$1")
     new=$(mktemp -d "$top/.qemu.new.XXXXXX")
     note "unpacking ${1##*/}"
-    tar -xf "$1" -C "$new" --strip-components=1 || die "${1##*/} could not be unpacked"
+    tar -xf "$1" -C "$new" --strip-components=1 || die "${1##*/} could not be unpacked below $top: is the disk full?"
     check_version "$new" "$sha" "${1##*/}"
     normalise "$new"
     commit_base "$new"
@@ -108,7 +108,7 @@ apply_one() {
     local name=${1##*/} log=$2/log
     qgit mailinfo "$2/msg" "$2/diff" <"$1" >"$2/info" || die "$name is not a patch made by git"
     if ! qgit apply --cached --whitespace=nowarn -v "$2/diff" 2>"$log"; then
-        die "$name does not apply: $(grep -m1 '^error:' "$log" | cut -c8-)"
+        die "$name does not apply: $(grep '^error:' "$log" | grep -v 'searching for' | head -n 1 | cut -c8-)"
     fi
     grep -q 'offset' "$log" || return 0
     [ "$(cat "$src/VERSION")" != "$(known_tarballs | awk 'NR == 1 { print $1 }')" ] ||
