@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Delivery (R99-R125) and the instructions that end or gate it: UIRET, STUI,
+ * CLUI, TESTUI.
+ */
+#include "qemu/osdep.h"
+#include "qemu/host-utils.h"
+#include "qemu/log.h"
+#include "exec/cpu_ldst.h"
+#include "exec/exec-all.h"
+#include "exec/helper-proto.h"
+#include "system/replay.h"
+#include "tcg/helper-tcg.h"
+#include "internal.h"
+#include "trace.h"
+
+/* R99.  CS.L and EFER.LMA together are HF_CS64; MOV SS and STI shadows look
+ * alike in QEMU, and the difference cannot be seen at CPL 3 (R101).  RFLAGS.IF
+ * does not matter (R100). */
+bool x86_uintr_deliverable(CPUX86State *env)
+{
+    return env->uintr.rr && env->uintr.uif && uintr_enabled(env) &&
+           (env->hflags & HF_CPL_MASK) == 3 &&
+           (env->hflags & HF_CS64_MASK) &&
+           !(env->hflags & HF_INHIBIT_IRQ_MASK);
+}
+
+static uint64_t new_stack(const CPUX86State *env)
+{
+    uint64_t adjust = env->uintr.stackadjust;
+    uint64_t rsp = adjust & UINTR_STACKADJUST_LOAD ?
+                   adjust : env->regs[R_ESP] - adjust;
+
+    return rsp & ~(uint64_t)(UINTR_FRAME_ALIGN - 1);        /* R111 */
+}
+
+/* Raised between instructions: EXT is 0 and RIP is already exact (R119). */
+static G_NORETURN void delivery_fault(CPUX86State *env, int exception)
+{
+    replay_interrupt();
+    trace_uintr_deliver_fault(env_cpu(env)->cpu_index, exception, env->eip);
+    raise_exception_err_ra(env, exception, 0, 0);
+}
+
+/* A store that faults is seen by record/replay before it unwinds. */
+static void check_stack(CPUX86State *env, uint64_t frame, int index)
+{
+    void *host;
+
+    for (int i = 0; i < UINTR_FRAME_SIZE; i += 8) {
+        if (!uintr_canonical_for_paging(env, frame + i)) {
+            delivery_fault(env, EXCP0C_STACK);              /* R118 */
+        }
+    }
+    for (int i = 0; i < UINTR_FRAME_SIZE; i += UINTR_FRAME_ALIGN) {
+        if (probe_access_flags(env, frame + i, UINTR_FRAME_ALIGN,
+                               MMU_DATA_STORE, index, true, &host, 0) &
+            TLB_INVALID_MASK) {
+            replay_interrupt();
+            trace_uintr_deliver_fault(env_cpu(env)->cpu_index, EXCP0E_PAGE,
+                                      env->eip);
+            probe_write(env, frame + i, UINTR_FRAME_ALIGN, index, 0);
+        }
+    }
+}
+
+static void push_frame(CPUX86State *env, uint64_t frame, int vector, int index)
+{
+    cpu_stq_mmuidx_ra(env, frame + UINTR_FRAME_RSP, env->regs[R_ESP], index, 0);
+    cpu_stq_mmuidx_ra(env, frame + UINTR_FRAME_RFLAGS, cpu_compute_eflags(env),
+                      index, 0);
+    cpu_stq_mmuidx_ra(env, frame + UINTR_FRAME_RIP, env->eip, index, 0);
+    cpu_stq_mmuidx_ra(env, frame + UINTR_FRAME_VECTOR, vector, index, 0);
+}
+
+void x86_uintr_deliver(CPUX86State *env)
+{
+    int index = x86_mmu_index_pl(env, 3);                   /* R118 */
+    int vector = 63 - clz64(env->uintr.rr);                 /* R113 */
+    uint64_t frame = new_stack(env) - UINTR_FRAME_SIZE;
+
+    if (!uintr_canonical_for_paging(env, env->uintr.handler)) {
+        delivery_fault(env, EXCP0D_GPF);                    /* R110 */
+    }
+    check_stack(env, frame, index);
+    push_frame(env, frame, vector, index);
+    trace_uintr_deliver(env_cpu(env)->cpu_index, vector, env->eip,
+                        env->regs[R_ESP], frame, env->uintr.rr);
+    env->regs[R_ESP] = frame;
+    env->eip = env->uintr.handler;
+    env->eflags &= ~(TF_MASK | RF_MASK);                    /* R117 */
+    env->uintr.uif = 0;
+    uintr_set_rr(env, env->uintr.rr & ~(1ULL << vector));
+}
+
+/* R31, R33: #UD before anything else. */
+static void require_enabled(CPUX86State *env, uintptr_t ra)
+{
+    if (!uintr_enabled(env)) {
+        qemu_log_mask(LOG_GUEST_ERROR, "user-interrupt instruction with "
+                      "CR4.UINTR=0 raises #UD: set CR4 bit 25 first\n");
+        raise_exception_ra(env, EXCP06_ILLOP, ra);
+    }
+}
+
+
+void helper_stui(CPUX86State *env)
+{
+    require_enabled(env, GETPC());
+    uintr_set_uif(env, true);
+}
+
+void helper_clui(CPUX86State *env)
+{
+    require_enabled(env, GETPC());
+    uintr_set_uif(env, false);
+}
+
+target_ulong helper_testui(CPUX86State *env)
+{
+    require_enabled(env, GETPC());
+    return env->uintr.uif ? CC_C : 0;                       /* R36 */
+}
+
+static uint64_t pop(CPUX86State *env, uint64_t address, uintptr_t ra)
+{
+    if (!uintr_canonical_for_paging(env, address)) {
+        raise_exception_err_ra(env, EXCP0C_STACK, 0, ra);   /* R128 */
+    }
+    return cpu_ldq_mmuidx_ra(env, address, cpu_mmu_index(env_cpu(env), false),
+                             ra);
+}
+
+static void check_alignment(CPUX86State *env, uintptr_t ra)
+{
+    bool checked = (env->hflags & HF_CPL_MASK) == 3 &&
+                   (env->cr[0] & CR0_AM_MASK) && (env->eflags & AC_MASK);
+
+    if (checked && (env->regs[R_ESP] & 7)) {
+        raise_exception_err_ra(env, EXCP11_ALGN, 0, ra);    /* R128 */
+    }
+}
+
+void helper_uiret(CPUX86State *env)
+{
+    uintptr_t ra = GETPC();
+    uint64_t rsp = env->regs[R_ESP], rip, rflags, old_rsp;
+    bool uif_loaded = env->features[FEAT_7_1_EDX] & CPUID_7_1_EDX_UIRET_UIF;
+
+    require_enabled(env, ra);
+    check_alignment(env, ra);
+    rip = pop(env, rsp, ra);
+    rflags = pop(env, rsp + 8, ra);
+    old_rsp = pop(env, rsp + 16, ra);
+    if (!uintr_canonical_for_paging(env, rip)) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);     /* R127 */
+    }
+    trace_uintr_uiret(env_cpu(env)->cpu_index, rip, old_rsp, rflags);
+    env->eip = rip;
+    env->regs[R_ESP] = old_rsp;                             /* R136 */
+    cpu_load_eflags(env, rflags, UINTR_UIRET_RFLAGS);       /* R130 */
+    uintr_set_uif(env, !uif_loaded || (rflags & UINTR_UIRET_IMAGE_UIF));
+}

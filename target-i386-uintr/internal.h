@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared between the files of this folder only. */
+#ifndef TARGET_I386_UINTR_INTERNAL_H
+#define TARGET_I386_UINTR_INTERNAL_H
+
+#include "farbell/uintr.h"
+#include "uintr.h"
+
+/*
+ * R161 is open: Bochs zeroes the registers at INIT, no Intel text was found.
+ * Like other MSRs they keep their values here; CR4.UINTR is 0 anyway.
+ */
+#define UINTR_INIT_CLEARS_STATE false
+
+/* ---- state.c ---- */
+
+/* The one place that keeps the invariant of CPU_INTERRUPT_UINTR. */
+void uintr_update_request(CPUX86State *env);
+void uintr_set_rr(CPUX86State *env, uint64_t rr);
+void uintr_set_uif(CPUX86State *env, bool uif);
+uint64_t uintr_misc(const CPUX86State *env);
+
+static inline bool uintr_present(const CPUX86State *env)
+{
+    return env->features[FEAT_7_0_EDX] & CPUID_7_0_EDX_UINTR;
+}
+
+static inline bool uintr_enabled(const CPUX86State *env)
+{
+    return env->cr[4] & CR4_UINTR_MASK;
+}
+
+static inline bool uintr_canonical(uint64_t address, bool la57)
+{
+    int64_t top = (int64_t)address >> (la57 ? 56 : 47);
+
+    return top == 0 || top == -1;
+}
+
+/* R14: the widest linear address that CPUID enumerates, not CR4.LA57. */
+static inline bool uintr_address_ok(const CPUX86State *env, uint64_t address,
+                                    uint64_t reserved)
+{
+    bool la57 = env->features[FEAT_7_0_ECX] & CPUID_7_0_ECX_LA57;
+
+    return uintr_canonical(address, la57) && !(address & reserved);
+}
+
+static inline bool uintr_canonical_for_paging(const CPUX86State *env,
+                                              uint64_t address)
+{
+    return uintr_canonical(address, env->cr[4] & CR4_LA57_MASK);
+}
+
+/* ---- memory.c ---- */
+
+/*
+ * The index for UITT and UPID accesses: supervisor at any CPL (R48, R77).
+ * They are implicit accesses to system structures, so SMAP holds whatever
+ * RFLAGS.AC is, at CPL 0 too; that part of R50 is open and decided here.
+ */
+int uintr_supervisor_index(const CPUX86State *env);
+
+typedef struct UintrUpid {
+    uint64_t low;
+    uint64_t pir;
+} UintrUpid;
+
+/* R78-R80: clear ON, then take PIR.  @host is null for what is not RAM. */
+uint64_t uintr_upid_take(CPUX86State *env, uint64_t address, void *host,
+                         uint64_t *low);
+
+/* ---- ipi.c ---- */
+
+/* R56-R59: the notification of a post, as an ICR write of this CPU. */
+void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Notification identification (R62-R76) and processing (R77-R87): what a
+ * CPU does with an interrupt whose vector is UINV.  Neither UIF nor CPL nor
+ * the UPID's content is asked here; delivery is a separate step (R84).
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "exec/cpu_ldst.h"
+#include "exec/exec-all.h"
+#include "hw/i386/apic.h"
+#include "system/replay.h"
+#include "tcg/helper-tcg.h"
+#include "internal.h"
+#include "trace.h"
+
+/* R86: a fault of the processing was caused by an external event. */
+#define ERROR_CODE_EXT 1
+
+static bool is_notification(X86CPU *cpu)
+{
+    CPUX86State *env = &cpu->env;
+
+    return uintr_enabled(env) && (env->efer & MSR_EFER_LMA) &&
+           env->uintr.uinv &&
+           apic_peek_interrupt(cpu->apic_state) == env->uintr.uinv;
+}
+
+/* R64, R66: acknowledge, then EOI, both before the UPID is looked at. */
+static void acknowledge(X86CPU *cpu)
+{
+    int vector = apic_get_interrupt(cpu->apic_state);
+
+    assert(vector == cpu->env.uintr.uinv);
+    apic_dismiss_interrupt(cpu->apic_state);
+}
+
+/* True if the page can be reached; *host stays null for device memory. */
+static bool probe_upid(CPUX86State *env, void **host)
+{
+    uint64_t pd = env->uintr.pd;
+
+    *host = NULL;
+    return uintr_canonical_for_paging(env, pd) &&
+           !(probe_access_flags(env, pd, sizeof(UintrUpid), MMU_DATA_STORE,
+                                uintr_supervisor_index(env), true, host, 0) &
+             TLB_INVALID_MASK);
+}
+
+static void process(CPUX86State *env, void *host)
+{
+    uint64_t low, pir = uintr_upid_take(env, env->uintr.pd, host, &low);
+
+    uintr_set_rr(env, env->uintr.rr | pir);                 /* R81 */
+    trace_uintr_notify(env_cpu(env)->cpu_index, env->hflags & HF_CPL_MASK,
+                       env->uintr.uif, env->uintr.pd, low, pir,
+                       env->uintr.rr);
+}
+
+/*
+ * Let the MMU say what is wrong with the page: sets up the exception or the
+ * nested-page exit as the access itself would, but comes back here.
+ */
+static void find_fault(CPUX86State *env)
+{
+    CPUState *cs = env_cpu(env);
+    sigjmp_buf outer;
+
+    memcpy(&outer, &cs->jmp_env, sizeof(outer));
+    if (sigsetjmp(cs->jmp_env, 0) == 0) {
+        probe_write(env, env->uintr.pd, sizeof(UintrUpid),
+                    uintr_supervisor_index(env), 0);
+        g_assert_not_reached();
+    }
+    memcpy(&cs->jmp_env, &outer, sizeof(outer));
+}
+
+/*
+ * The notification is gone, as on hardware, but nothing else is: ON and PIR
+ * were not touched (R85, R87).  A nested-page exit comes first and leaves the
+ * interrupt pending, since the hypervisor's repair is not the guest's affair.
+ */
+static G_NORETURN void fault(X86CPU *cpu)
+{
+    CPUX86State *env = &cpu->env;
+    CPUState *cs = CPU(cpu);
+
+    replay_interrupt();
+    trace_uintr_notify_fault(cs->cpu_index, env->uintr.pd);
+    if (!uintr_canonical_for_paging(env, env->uintr.pd)) {
+        acknowledge(cpu);
+        raise_exception_err_ra(env, EXCP0D_GPF, ERROR_CODE_EXT, 0);
+    }
+    find_fault(env);
+    if (cs->exception_index == EXCP_VMEXIT &&
+        env->error_code == SVM_EXIT_NPF) {
+        cpu_interrupt(cs, CPU_INTERRUPT_HARD);
+    } else {
+        acknowledge(cpu);
+    }
+    cpu_loop_exit(cs);
+}
+
+bool x86_uintr_identify(X86CPU *cpu)
+{
+    void *host;
+
+    if (!is_notification(cpu)) {
+        return false;
+    }
+    if (!probe_upid(&cpu->env, &host)) {
+        fault(cpu);
+    }
+    acknowledge(cpu);
+    process(&cpu->env, host);
+    return true;
+}
+
+/*
+ * R74: a halted CPU processes and stays halted.  This runs outside the CPU
+ * loop's setjmp, so whatever may fault or exit is left to the loop: the CPU
+ * leaves HLT then and takes it there, before any guest instruction.
+ */
+static bool stays_halted(X86CPU *cpu)
+{
+    CPUX86State *env = &cpu->env;
+    CPUState *cs = CPU(cpu);
+    bool intercepted = (env->hflags & HF_GUEST_MASK) &&
+                       cpu_svm_has_intercept(env, SVM_EXIT_INTR);
+
+    return !intercepted && is_notification(cpu) &&
+           x86_cpu_pending_interrupt(cs, cs->interrupt_request) ==
+           CPU_INTERRUPT_HARD;
+}
+
+void x86_uintr_identify_halted(X86CPU *cpu)
+{
+    CPUX86State *env = &cpu->env;
+    void *host;
+
+    if (!uintr_enabled(env) ||
+        !(CPU(cpu)->interrupt_request & CPU_INTERRUPT_HARD)) {
+        return;
+    }
+    BQL_LOCK_GUARD();
+    while (stays_halted(cpu) && probe_upid(env, &host) && host) {
+        cpu_reset_interrupt(CPU(cpu), CPU_INTERRUPT_HARD);
+        acknowledge(cpu);
+        process(env, host);
+    }
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SENDUIPI (R38-R61): the sender's side of a post. */
+#include "qemu/osdep.h"
+#include "qemu/atomic128.h"
+#include "qemu/bitops.h"
+#include "qemu/int128.h"
+#include "qemu/log.h"
+#include "exec/cpu_ldst.h"
+#include "exec/exec-all.h"
+#include "exec/helper-proto.h"
+#include "exec/translation-block.h"
+#include "tcg/helper-tcg.h"
+#include "internal.h"
+#include "trace.h"
+
+typedef struct Uitte {
+    uint8_t vector;
+    uint64_t upid;
+} Uitte;
+
+static G_NORETURN void refuse(CPUX86State *env, int exception, uint64_t index,
+                              const char *why, uintptr_t ra)
+{
+    trace_uintr_senduipi_fault(env_cpu(env)->cpu_index, index, exception, why);
+    if (exception == EXCP06_ILLOP) {
+        raise_exception_ra(env, exception, ra);
+    }
+    raise_exception_err_ra(env, exception, 0, ra);
+}
+
+/* R31, R41-R43, R45: everything that needs no memory access. */
+static void check_index(CPUX86State *env, uint64_t index, uintptr_t ra)
+{
+    const CPUX86UintrState *u = &env->uintr;
+    UintrNullUitt null_uitt = env_archcpu(env)->uintr.null_uitt;
+
+    if (!uintr_enabled(env)) {
+        qemu_log_mask(LOG_GUEST_ERROR, "user-interrupt instruction with "
+                      "CR4.UINTR=0 raises #UD: set CR4 bit 25 first\n");
+        refuse(env, EXCP06_ILLOP, index, "CR4.UINTR=0", ra);
+    }
+    if (!(u->tt & UINTR_TT_ENABLE)) {
+        refuse(env, null_uitt == UINTR_NULL_UITT_GP_ALL ?
+               EXCP0D_GPF : EXCP06_ILLOP, index, "TT[0]=0", ra);
+    }
+    if (index > u->uittsz) {
+        refuse(env, EXCP0D_GPF, index, "index above UITTSZ", ra);
+    }
+    if (u->tt == UINTR_TT_ENABLE && null_uitt != UINTR_NULL_UITT_SDM) {
+        refuse(env, EXCP0D_GPF, index, "null UITT", ra);
+    }
+}
+
+/* R24, R44, R46, R47 */
+static Uitte read_uitte(CPUX86State *env, uint64_t index, uintptr_t ra)
+{
+    uint64_t address = (env->uintr.tt & ~(uint64_t)(UITTE_SIZE - 1)) +
+                       (index << UITTE_SHIFT);
+    MemOpIdx oi = make_memop_idx(MO_LE | MO_128 | MO_ALIGN,
+                                 uintr_supervisor_index(env));
+    Int128 entry;
+    uint64_t low, upid;
+
+    if (!uintr_canonical_for_paging(env, address)) {
+        refuse(env, EXCP0D_GPF, index, "UITTE address not canonical", ra);
+    }
+    entry = cpu_ld16_mmu(env, address, oi, ra);
+    low = int128_getlo(entry);
+    upid = int128_gethi(entry);
+    if (!(low & UITTE_V)) {
+        refuse(env, EXCP0D_GPF, index, "UITTE not valid", ra);
+    }
+    if ((low & UITTE_LOW_RESERVED) || (upid & UITTE_UPID_RESERVED) ||
+        extract64(low, UITTE_UV_SHIFT, UITTE_UV_BITS) >= UINTR_VECTORS) {
+        refuse(env, EXCP0D_GPF, index, "reserved bit in UITTE", ra);
+    }
+    if (!uintr_canonical_for_paging(env, upid)) {
+        refuse(env, EXCP0D_GPF, index, "UPID address not canonical", ra);
+    }
+    return (Uitte) {
+        .vector = extract64(low, UITTE_UV_SHIFT, UITTE_UV_BITS), .upid = upid,
+    };
+}
+
+/* R53, R54.  False if a reserved bit forbids the post. */
+static bool post_bits(UintrUpid *upid, uint8_t vector)
+{
+    if (upid->low & UPID_LOW_RESERVED) {
+        return false;
+    }
+    upid->pir |= 1ULL << vector;
+    if (!(upid->low & (UPID_ON | UPID_SN))) {
+        upid->low |= UPID_ON;
+    }
+    return true;
+}
+
+static Int128 to_guest(UintrUpid upid)
+{
+    return int128_make128(cpu_to_le64(upid.low), cpu_to_le64(upid.pir));
+}
+
+static UintrUpid from_guest(Int128 value)
+{
+    return (UintrUpid) {
+        .low = le64_to_cpu(int128_getlo(value)),
+        .pir = le64_to_cpu(int128_gethi(value)),
+    };
+}
+
+/* R52: one 16-byte locked read-modify-write.  *old is what it replaced. */
+static bool post_to_ram(Int128 *host, uint8_t vector, UintrUpid *old)
+{
+    Int128 seen, expected = int128_make128(qatomic_read((uint64_t *)host),
+                                           qatomic_read((uint64_t *)host + 1));
+
+    for (;;) {
+        UintrUpid next = *old = from_guest(expected);
+
+        if (!post_bits(&next, vector)) {
+            return false;
+        }
+        seen = atomic16_cmpxchg(host, expected, to_guest(next));
+        if (int128_eq(seen, expected)) {
+            return true;
+        }
+        expected = seen;
+    }
+}
+
+/*
+ * No 16-byte atomic operation: memory that is not RAM, or a host without
+ * one.  With other CPUs running, the instruction is done again alone.
+ */
+static bool post_alone(CPUX86State *env, uint64_t address, uint8_t vector,
+                       UintrUpid *old, uintptr_t ra)
+{
+    int index = uintr_supervisor_index(env);
+    UintrUpid next;
+
+    if (env_cpu(env)->tcg_cflags & CF_PARALLEL &&
+        !cpu_in_exclusive_context(env_cpu(env))) {
+        cpu_loop_exit_atomic(env_cpu(env), ra);
+    }
+    old->low = cpu_ldq_mmuidx_ra(env, address, index, ra);
+    old->pir = cpu_ldq_mmuidx_ra(env, address + UPID_PIR_OFFSET, index, ra);
+    next = *old;
+    if (!post_bits(&next, vector)) {
+        return false;
+    }
+    cpu_stq_mmuidx_ra(env, address + UPID_PIR_OFFSET, next.pir, index, ra);
+    cpu_stq_mmuidx_ra(env, address, next.low, index, ra);
+    return true;
+}
+
+/* R61: the write access is checked before reserved bits are. */
+static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
+                 uintptr_t ra)
+{
+    void *host = probe_write(env, entry->upid, sizeof(UintrUpid),
+                             uintr_supervisor_index(env), ra);
+
+    if (HAVE_CMPXCHG128 && host && !env_archcpu(env)->uintr.no_cmpxchg128) {
+        return post_to_ram(host, entry->vector, old);
+    }
+    return post_alone(env, entry->upid, entry->vector, old, ra);
+}
+
+void helper_senduipi(CPUX86State *env, target_ulong index)
+{
+    uintptr_t ra = GETPC();
+    UintrUpid old;
+    Uitte entry;
+    uint8_t nv;
+    uint32_t ndst;
+    bool send;
+
+    check_index(env, index, ra);
+    entry = read_uitte(env, index, ra);
+    if (!post(env, &entry, &old, ra)) {
+        refuse(env, EXCP0D_GPF, index, "reserved bit in UPID", ra);
+    }
+    nv = extract64(old.low, UPID_NV_SHIFT, UPID_NV_BITS);
+    ndst = extract64(old.low, UPID_NDST_SHIFT, UPID_NDST_BITS);
+    send = !(old.low & (UPID_ON | UPID_SN));                /* R55 */
+    trace_uintr_senduipi(env_cpu(env)->cpu_index, env->hflags & HF_CPL_MASK,
+                         index, entry.vector, entry.upid, ndst, nv,
+                         !!(old.low & UPID_ON), !!(old.low & UPID_SN), send);
+    if (send) {
+        uintr_send_notification(env, nv, ndst);
+    }
+}

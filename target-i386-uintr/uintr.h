@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * User interrupts in TCG: what the patched files of QEMU may call.  A hook
+ * is one of these calls; docs/hooks.md says where each one stands.
+ */
+#ifndef TARGET_I386_UINTR_H
+#define TARGET_I386_UINTR_H
+
+#include "cpu.h"
+#include "farbell/uintr.h"
+
+extern const VMStateDescription vmstate_x86_uintr;
+
+#if !defined(CONFIG_USER_ONLY) && defined(TARGET_X86_64) && defined(CONFIG_TCG)
+
+/* Registers.  False means #GP(0), with nothing changed (R12, R19). */
+bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr, uint64_t value);
+bool x86_uintr_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *value);
+
+/* INIT has just reset the CPU (R161). */
+void x86_uintr_init(CPUX86State *env);
+
+/* May a user interrupt be delivered at this instruction boundary (R99)? */
+bool x86_uintr_deliverable(CPUX86State *env);
+void x86_uintr_deliver(CPUX86State *env);
+
+/*
+ * A maskable interrupt is about to be taken.  True if its vector was UINV:
+ * then it has been acknowledged and processed, and nothing is left to do.
+ */
+bool x86_uintr_identify(X86CPU *cpu);
+
+/* The same for a halted CPU, which stays halted (R74). */
+void x86_uintr_identify_halted(X86CPU *cpu);
+
+void x86_uintr_realize(X86CPU *cpu, Error **errp);
+void x86_uintr_class_init(ObjectClass *oc);
+
+#else
+
+static inline bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr,
+                                   uint64_t value)
+{
+    return false;
+}
+
+static inline bool x86_uintr_rdmsr(CPUX86State *env, uint32_t msr,
+                                   uint64_t *value)
+{
+    return false;
+}
+
+static inline bool x86_uintr_deliverable(CPUX86State *env)
+{
+    return false;
+}
+
+static inline bool x86_uintr_identify(X86CPU *cpu)
+{
+    return false;
+}
+
+static inline void x86_uintr_init(CPUX86State *env) { }
+static inline void x86_uintr_deliver(CPUX86State *env) { }
+static inline void x86_uintr_identify_halted(X86CPU *cpu) { }
+static inline void x86_uintr_realize(X86CPU *cpu, Error **errp) { }
+static inline void x86_uintr_class_init(ObjectClass *oc) { }
+
+#endif
+
+#endif
