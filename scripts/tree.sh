@@ -25,7 +25,7 @@ has_uncommitted() { [ -n "$(qgit status --porcelain --untracked-files=no)" ]; }
 # Commits made by hand count as lost unless patches/ already says the same.
 has_unsaved_commits() {
     local dir same=0
-    [ "$(tip HEAD)" != "$(tip $patched_ref)" ] || return 1
+    [ "$(tip HEAD)" != "$(tip $patched_ref || tip $base_ref)" ] || return 1
     dir=$(mktemp -d "$top/.qemu.series.XXXXXX")
     write_series "$dir" HEAD
     diff -r -q -x BUDGET "$dir" "$top/patches" >/dev/null || same=1
@@ -41,7 +41,6 @@ stop_if_work_would_be_lost() {
     if has_uncommitted; then
         die "qemu/ has uncommitted changes: commit them there and make refresh-patches keeps them, make prep FORCE=1 throws them away"
     fi
-    tip $patched_ref >/dev/null || return 0
     if has_unsaved_commits; then
         die "qemu/ has commits that patches/ has not: make refresh-patches keeps them, make prep FORCE=1 throws them away"
     fi
