@@ -43,9 +43,10 @@ refresh-patches:
 style: build
 	@scripts/style
 
-## make check-upstream   QEMU's own tests, on the stock and on the patched QEMU
+## make check-upstream   QEMU's own tests, and migration, on the stock and on the patched QEMU
 check-upstream: build
 	@scripts/check-upstream
+	@scripts/check-migration
 
 ## make check-builds     the configurations that are built but not tested
 check-builds: prep
