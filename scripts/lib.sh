@@ -54,12 +54,15 @@ install_tools() {
     "$top/scripts/fetch-meson"
 }
 
-# meson's build folder of everything outside QEMU, configured again where meson.build changed.
+# meson's build folder of everything outside QEMU, configured again where meson.build changed,
+# or where another meson made it, whose files ours could not read.
 configure_ours() {
     install_tools
-    if [ -e "$top/build/build.ninja" ]; then
+    if [ ! -e "$top/build/build.ninja" ]; then
+        CC=cc "$meson" setup "$top/build" "$top"
+    elif grep -qF "command = $meson --internal regenerate" "$top/build/build.ninja"; then
         ninja -C "$top/build" build.ninja >/dev/null
     else
-        CC=cc "$meson" setup "$top/build" "$top"
+        "$meson" setup --reconfigure "$top/build" "$top"
     fi
 }
