@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The framework itself: rings, faults, pages, processors, interrupts. */
-#include "lib.h"
+#include "modes.h"
 
 const char *const test_group = "/guest/lib";
 
@@ -101,6 +101,61 @@ static void test_apic_mode(void)
     CHECK_EQ(apic_is_x2(), arg_is("apic", "x2apic"));
 }
 
+/* NOP, SMSW EAX, and then LAR, which only protected modes know. */
+static void test_modes(void)
+{
+    static const uint8_t code[] = { 0x90, 0x0f, 0x01, 0xe0, 0x0f, 0x02, 0xc9 };
+
+    for (enum mode mode = 0; mode < MODES; mode++) {
+        bool protected = mode == MODE_PROTECTED0 || mode == MODE_PROTECTED3;
+        struct mode_result r = mode_run(mode, code, sizeof(code));
+
+        CHECK_EQ(r.vector, protected ? VEC_EXIT : VEC_UD);
+        CHECK_EQ(r.ip, protected ? sizeof(code) + 2 : 4);
+        r = mode_run(mode, code, 4);
+        CHECK_EQ(r.vector, VEC_EXIT);
+        CHECK_EQ(r.eax & 1, mode != MODE_REAL);
+    }
+    CHECK_EQ(this_cpu()->index, 0);
+    CHECK_EQ(run_user(read_cs, 0, 0), VEC_EXIT);
+}
+
+/* DEC EAX, which is a REX prefix in 64-bit mode. */
+static void test_compat(void)
+{
+    static const uint8_t code[] = { 0x48, 0x48 };
+
+    for (int cpl = 0; cpl <= 3; cpl += 3) {
+        struct frame f = frame_compat(cpl, code, sizeof(code));
+
+        f.rax = 7;
+        CHECK_EQ(run(&f), VEC_EXIT);
+        CHECK_EQ(f.rax, 5);
+        CHECK_EQ(f.cs & 3, cpl);
+        CHECK_EQ(f.rip, COMPAT_CODE + sizeof(code) + 2);
+    }
+}
+
+static void test_la57(void)
+{
+    uint64_t *high = (uint64_t *)BIT(47);
+    struct frame f;
+
+    if (!(cpuid(7, 0).ecx & BIT(16))) {
+        skip("no LA57");
+    }
+    vm_map((uint64_t)high, (uint64_t)&word, PTE_P | PTE_W);
+    vm_la57(true);
+    CHECK(read_cr4() & CR4_LA57);
+    f = frame_kernel(peek, (uint64_t)high, 0);
+    CHECK_EQ(run(&f), VEC_EXIT);
+    CHECK_EQ(f.rax, 7);
+    vm_la57(false);
+    CHECK(!(read_cr4() & CR4_LA57));
+    CHECK_EQ(run_kernel(peek, (uint64_t)high, 0), VEC_GP);
+    vm_map((uint64_t)high, 0, 0);
+}
+
 const struct test tests[] = {
     { "run-user", test_run_user },
     { "run-fault", test_run_fault },
@@ -108,5 +163,8 @@ const struct test tests[] = {
     { "processors", test_processors, 2 },
     { "self-ipi", test_self_ipi },
     { "apic-mode", test_apic_mode },
+    { "other-modes", test_modes },
+    { "compatibility-mode", test_compat },
+    { "five-level-paging", test_la57 },
     {}
 };

@@ -4,6 +4,7 @@
  * and C must agree on.
  *
  *   0x00000000'00008000   trampoline page of the application processors
+ *   0x00000000'00009000   code and tables of modes.c (two pages)
  *   0x00000000'00100000   the payload: text, data, bss, then free pages
  *   0x00000000'fee00000   local APIC (xAPIC mode)
  *   0x00000000'fffff000   reset page, end of the ROM
@@ -19,6 +20,13 @@
 #define AP_TRAMPOLINE   0x8000
 #define USER_OFFSET     0x8000000000
 
+/* modes.c: real mode reaches only the first MiB. */
+#define MODES_IVT       0x9000
+#define MODES_REAL      0x9400
+#define MODES_RESULT    0x9ff0
+#define MODES_CODE      0xa000
+#define MODES_STACK     0xb000
+
 #define MAX_CPUS        8
 
 /* GDT: the order serves SYSCALL, SYSRET, SYSENTER and SYSEXIT alike. */
@@ -30,6 +38,9 @@
 #define SEL_UCODE       (0x30 | 3)
 #define SEL_UDATA_SYSEXIT (0x38 | 3)
 #define SEL_TSS         0x40
+/* In the GDT of modes.c only */
+#define SEL_MODES_CODE16 0x30
+#define SEL_MODES_DATA16 0x38
 
 #define PTE_P           0x001
 #define PTE_W           0x002
