@@ -70,6 +70,10 @@ typedef struct UintrUpid {
 uint64_t uintr_upid_take(CPUX86State *env, uint64_t address, void *host,
                          uint64_t *low);
 
+/* ---- inspect.c ---- */
+
+void uintr_inspect_class_init(ObjectClass *oc);
+
 /* ---- ipi.c ---- */
 
 /* R56-R59: the notification of a post, as an ICR write of this CPU. */

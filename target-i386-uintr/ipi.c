@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The notification IPI of SENDUIPI (R55-R59). */
+/* The notification IPI of SENDUIPI (R55-R59), with and without the big lock. */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "hw/core/cpu.h"
 #include "hw/i386/apic.h"
-#include "hw/i386/apic_internal.h"
 #include "hw/i386/apic-msidef.h"
 #include "hw/pci/msi.h"
+#include "system/cpu-timers.h"
 #include "internal.h"
+#include "posted.h"
 #include "trace.h"
 
 #define APIC_ESR_SEND_ILLEGAL_VECTOR (1 << 5)
 #define APIC_FIRST_LEGAL_VECTOR 16
 #define APIC_ICR_ASSERT (1 << 14)
+#define APIC_FIRST_BROADCAST_ID 0xff
+
+bool apic_ids_moved;
 
 /* Fixed, physical, edge; 32-bit destinations as apic.c decodes them. */
-static void send_fixed(APICCommonState *apic, uint32_t dest, uint8_t vector)
+static void send_locked(APICCommonState *apic, uint32_t dest, uint8_t vector)
 {
     MSIMessage msi = {
         .address = APIC_DEFAULT_ADDRESS |
@@ -23,7 +28,47 @@ static void send_fixed(APICCommonState *apic, uint32_t dest, uint8_t vector)
         .data = vector,
     };
 
+    BQL_LOCK_GUARD();
     APIC_COMMON_GET_CLASS(apic)->send_msi(&msi);
+}
+
+/*
+ * The receiver stores halted, passes a full barrier and then looks for
+ * requests; here the request is stored first and halted read after it.  One
+ * of the two sees the other.  A halted CPU waits with the big lock, so the
+ * wake-up must not fall between its look and its wait.
+ */
+static void ring(CPUState *cs)
+{
+    qatomic_or(&cs->interrupt_request, CPU_INTERRUPT_POLL);
+    smp_mb();
+    if (qatomic_read(&cs->halted)) {
+        BQL_LOCK_GUARD();
+        qemu_cpu_kick(cs);
+    } else {
+        qatomic_set(&cs->neg.icount_decr.u16.high, -1);
+    }
+}
+
+/* Under icount every interrupt takes the same, deterministic path. */
+static APICCommonState *find_unlocked(uint32_t dest)
+{
+    APICCommonState *apic;
+
+    if (icount_enabled() || dest >= APIC_FIRST_BROADCAST_ID ||
+        qatomic_read(&apic_ids_moved)) {
+        return NULL;
+    }
+    apic = apic_by_initial_id(dest);
+    return apic && !apic->vapic_paddr ? apic : NULL;
+}
+
+static void post_unlocked(APICCommonState *apic, uint8_t vector)
+{
+    qatomic_or(&apic->posted[vector >> 5], 1U << (vector & 31));
+    if (!qatomic_xchg(&apic->posted_any, 1)) {
+        ring(CPU(apic->cpu));
+    }
 }
 
 /* R59: software sees the ICR as if it had written it. */
@@ -36,11 +81,10 @@ static void record_icr(APICCommonState *apic, uint32_t dest, uint8_t vector)
 void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
 {
     X86CPU *cpu = env_archcpu(env);
-    APICCommonState *apic = APIC_COMMON(cpu->apic_state);
+    APICCommonState *apic = APIC_COMMON(cpu->apic_state), *target;
     uint32_t dest = is_x2apic_mode(cpu->apic_state) ?       /* R56 */
                     ndst : extract32(ndst, UPID_NDST_XAPIC_SHIFT, 8);
 
-    BQL_LOCK_GUARD();
     if (!cpu_is_apic_enabled(cpu->apic_state)) {
         trace_uintr_ipi_lost(CPU(cpu)->cpu_index, "local APIC disabled");
         return;
@@ -51,5 +95,10 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
         trace_uintr_ipi_lost(CPU(cpu)->cpu_index, "illegal vector");
         return;
     }
-    send_fixed(apic, dest, nv);
+    target = find_unlocked(dest);
+    if (target) {
+        post_unlocked(target, nv);
+    } else {
+        send_locked(apic, dest, nv);
+    }
 }

@@ -35,6 +35,7 @@ void x86_uintr_identify_halted(X86CPU *cpu);
 
 void x86_uintr_realize(X86CPU *cpu, Error **errp);
 void x86_uintr_class_init(ObjectClass *oc);
+void x86_uintr_gdb_init(X86CPU *cpu);
 
 #else
 
@@ -65,6 +66,7 @@ static inline void x86_uintr_deliver(CPUX86State *env) { }
 static inline void x86_uintr_identify_halted(X86CPU *cpu) { }
 static inline void x86_uintr_realize(X86CPU *cpu, Error **errp) { }
 static inline void x86_uintr_class_init(ObjectClass *oc) { }
+static inline void x86_uintr_gdb_init(X86CPU *cpu) { }
 
 #endif
 

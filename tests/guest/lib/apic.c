@@ -7,6 +7,7 @@
 #define APIC_MMIO        0xfee00000ull
 #define APIC_X2_MSR      0x800
 #define SVR_ENABLE       0x100
+#define LVT_MASKED       0x10000
 #define SVR_SPURIOUS     0xff
 
 bool apic_is_x2(void)
@@ -43,6 +44,8 @@ void apic_init(void)
     wrmsr(MSR_APIC_BASE, base);
     apic_write(APIC_SVR, SVR_ENABLE | SVR_SPURIOUS);
     apic_write(APIC_TPR, 0);
+    /* The first CPU's LINT0 passes on the 8259, whose timer is ticking. */
+    apic_write(APIC_LVT_LINT0, LVT_MASKED);
 }
 
 uint32_t apic_id(void)

@@ -56,18 +56,23 @@ static void fill_gdt(uint64_t *gdt, const struct tss *tss)
 }
 
 /* Exceptions run on a stack of their own: a test may have ruined RSP. */
+void idt_set(int vector, const void *entry)
+{
+    uint64_t address = (uint64_t)entry;
+
+    idt[vector] = (struct gate) {
+        .offset_low = address, .offset_mid = address >> 16,
+        .offset_high = address >> 32, .selector = SEL_KCODE,
+        .ist = vector < 32 || vector == VEC_EXIT ? 1 : 0,
+        .type = GATE_INTERRUPT | (vector == VEC_EXIT || vector == VEC_BP ?
+                                  GATE_DPL3 : 0),
+    };
+}
+
 static void fill_idt(void)
 {
     for (int v = 0; v < 256; v++) {
-        uint64_t stub = (uint64_t)trap_stubs + v * 16;
-
-        idt[v] = (struct gate) {
-            .offset_low = stub, .offset_mid = stub >> 16,
-            .offset_high = stub >> 32, .selector = SEL_KCODE,
-            .ist = v < 32 || v == VEC_EXIT ? 1 : 0,
-            .type = GATE_INTERRUPT | (v == VEC_EXIT || v == VEC_BP ?
-                                      GATE_DPL3 : 0),
-        };
+        idt_set(v, trap_stubs + v * 16);
     }
 }
 

@@ -118,6 +118,7 @@ extern volatile uint32_t irq_counts[256];
 
 struct cpu;
 void cpu_setup(struct cpu *cpu);                /* GDT, TSS, IDT, %gs */
+void idt_set(int vector, const void *entry);    /* a naked entry of your own */
 void idt_allow_user(int vector, bool allow);    /* INT n from ring 3 */
 void idt_present(int vector, bool present);
 
