@@ -12,12 +12,13 @@ qemu_options=(
 )
 
 # Debian's builds of the firmware stand in for the images that its source tarball leaves out.
+# A QEMU that runs from its build folder looks for them in the bundle.
 link_firmware() {
-    local file
-    mkdir -p "$1/pc-bios"
+    local file to=$1/qemu-bundle/usr/local/share/qemu
+    mkdir -p "$to"
     for file in /usr/share/qemu/*.{bin,rom,img} /usr/share/seabios/*.bin \
         /usr/lib/ipxe/qemu/*.rom; do
-        [ ! -e "$file" ] || [ -e "$1/pc-bios/${file##*/}" ] || ln -sfn "$file" "$1/pc-bios/"
+        [ ! -e "$file" ] || [ -e "$to/${file##*/}" ] || ln -sfn "$file" "$to/"
     done
 }
 
@@ -33,6 +34,7 @@ keep_meson_in_venv() {
 # the stamp, so that a change of them configures anew.
 configure_qemu() {
     local from=$1 to=$2 want; shift 2
+    link_firmware "$to"
     want="$from ${qemu_options[*]} $*"
     [ "$(cat "$to/farbell-configured" 2>/dev/null)" != "$want" ] || return 0
     rm -rf "$to/meson-private/coredata.dat" "$to/meson-private/cmd_line.txt" "$to/farbell-configured"
@@ -43,6 +45,5 @@ configure_qemu() {
         die "QEMU's configure failed; all of its output is in $to/configure.out"
     }
     keep_meson_in_venv "$to"
-    link_firmware "$to"
     echo "$want" >"$to/farbell-configured"
 }
