@@ -101,6 +101,21 @@ static G_NORETURN void fault(X86CPU *cpu)
     cpu_loop_exit(cs);
 }
 
+/*
+ * Delivery is a request of its own.  If it is the next one anyway, answer it
+ * without another round of the CPU loop; only record/replay counts rounds.
+ */
+static void deliver_if_next(X86CPU *cpu)
+{
+    CPUState *cs = CPU(cpu);
+
+    if (replay_mode == REPLAY_MODE_NONE &&
+        x86_cpu_pending_interrupt(cs, qatomic_read(&cs->interrupt_request)) ==
+        CPU_INTERRUPT_UINTR) {
+        x86_uintr_deliver(&cpu->env);
+    }
+}
+
 bool x86_uintr_identify(X86CPU *cpu)
 {
     void *host;
@@ -113,7 +128,22 @@ bool x86_uintr_identify(X86CPU *cpu)
     }
     acknowledge(cpu);
     process(&cpu->env, host);
+    deliver_if_next(cpu);
     return true;
+}
+
+/* A guest's hypervisor may intercept, and has the first word (R163). */
+void x86_uintr_poll(X86CPU *cpu)
+{
+    CPUState *cs = CPU(cpu);
+
+    if (replay_mode == REPLAY_MODE_NONE &&
+        !(cpu->env.hflags & HF_GUEST_MASK) && uintr_enabled(&cpu->env) &&
+        x86_cpu_pending_interrupt(cs, qatomic_read(&cs->interrupt_request)) ==
+        CPU_INTERRUPT_HARD && is_notification(cpu)) {
+        qatomic_and(&cs->interrupt_request, ~CPU_INTERRUPT_HARD);
+        x86_uintr_identify(cpu);
+    }
 }
 
 /*

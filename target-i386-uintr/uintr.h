@@ -30,7 +30,10 @@ void x86_uintr_deliver(CPUX86State *env);
  */
 bool x86_uintr_identify(X86CPU *cpu);
 
-/* The same for a halted CPU, which stays halted (R74). */
+/* Vectors posted by other CPUs have just reached the local APIC. */
+void x86_uintr_poll(X86CPU *cpu);
+
+/* The same as x86_uintr_identify() for a halted CPU, which stays halted (R74). */
 void x86_uintr_identify_halted(X86CPU *cpu);
 
 void x86_uintr_realize(X86CPU *cpu, Error **errp);
@@ -62,6 +65,7 @@ static inline bool x86_uintr_identify(X86CPU *cpu)
 }
 
 static inline void x86_uintr_init(CPUX86State *env) { }
+static inline void x86_uintr_poll(X86CPU *cpu) { }
 static inline void x86_uintr_deliver(CPUX86State *env) { }
 static inline void x86_uintr_identify_halted(X86CPU *cpu) { }
 static inline void x86_uintr_realize(X86CPU *cpu, Error **errp) { }
