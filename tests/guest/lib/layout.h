@@ -68,6 +68,13 @@
 #define VEC_CP          21
 #define VEC_EXIT        0x80    /* int $0x80 ends run() */
 
+/* Error code of a #PF */
+#define PF_P            0x01
+#define PF_W            0x02
+#define PF_U            0x04
+#define PF_RSVD         0x08
+#define PF_PK           0x20
+
 /* struct frame (trap.h), as entry.S builds it */
 #define FRAME_REGS      (15 * 8)
 #define FRAME_VECTOR    (15 * 8)

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "device.h"
+
+#define PIC1_COMMAND    0x20
+#define PIC1_DATA       0x21
+#define PIC2_DATA       0xa1
+#define PIC_INIT        0x11
+#define PIC_CASCADE     0x04
+#define PIC_8086        0x01
+#define PIC_EOI         0x20
+#define PIC_ONLY_IRQ0   0xfe
+
+#define PIT_DATA        0x40
+#define PIT_COMMAND     0x43
+#define PIT_MODE0       0x30
+#define PIT_HZ          1193182ull
+
+#define IOAPIC_SELECT   0xfec00000ull
+#define IOAPIC_WINDOW   0xfec00010ull
+#define IOAPIC_RTE      0x10
+
+#define PCI_ADDRESS     0xcf8
+#define PCI_DATA        0xcfc
+#define PCI_COMMAND     0x04
+#define PCI_MEM_MASTER  0x06
+#define PCI_BAR0        0x10
+#define PCI_CAP         0x34
+#define CAP_MSI         0x05
+#define MSI_ENABLE      0x10000
+
+#define EDU_ID          0x11e81234
+#define EDU_BAR         0xd0000000
+#define EDU_RAISE       0x60
+#define EDU_ACK         0x64
+#define EDU_DMA         0x80
+
+static int edu_slot;
+
+void pic_on(uint8_t base)
+{
+    outb(PIC1_COMMAND, PIC_INIT);
+    outb(PIC1_DATA, base);
+    outb(PIC1_DATA, PIC_CASCADE);
+    outb(PIC1_DATA, PIC_8086);
+    outb(PIC1_DATA, PIC_ONLY_IRQ0);
+    outb(PIC2_DATA, 0xff);
+}
+
+void pic_eoi(void)
+{
+    outb(PIC1_COMMAND, PIC_EOI);
+}
+
+void pic_off(void)
+{
+    outb(PIC1_DATA, 0xff);
+    outb(PIC2_DATA, 0xff);
+}
+
+void pit_once(uint32_t us)
+{
+    uint16_t count = us * PIT_HZ / 1000000 + 1;
+
+    outb(PIT_COMMAND, PIT_MODE0);
+    outb(PIT_DATA, count);
+    outb(PIT_DATA, count >> 8);
+}
+
+static volatile uint32_t *ioapic(uint32_t reg)
+{
+    *(volatile uint32_t *)IOAPIC_SELECT = reg;
+    return (volatile uint32_t *)IOAPIC_WINDOW;
+}
+
+void ioapic_route(int pin, uint32_t low)
+{
+    *ioapic(IOAPIC_RTE + 2 * pin) = RTE_MASKED;
+    *ioapic(IOAPIC_RTE + 2 * pin + 1) = 0;
+    *ioapic(IOAPIC_RTE + 2 * pin) = low;
+}
+
+uint32_t ioapic_read(int pin)
+{
+    return *ioapic(IOAPIC_RTE + 2 * pin);
+}
+
+static uint32_t pci_read(int slot, int reg)
+{
+    outl(PCI_ADDRESS, 0x80000000 | slot << 11 | reg);
+    return inl(PCI_DATA);
+}
+
+static void pci_write(int slot, int reg, uint32_t value)
+{
+    outl(PCI_ADDRESS, 0x80000000 | slot << 11 | reg);
+    outl(PCI_DATA, value);
+}
+
+bool edu_find(void)
+{
+    for (edu_slot = 0; edu_slot < 32; edu_slot++) {
+        if (pci_read(edu_slot, 0) == EDU_ID) {
+            pci_write(edu_slot, PCI_BAR0, EDU_BAR);
+            pci_write(edu_slot, PCI_COMMAND, PCI_MEM_MASTER);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int msi_capability(void)
+{
+    int cap = pci_read(edu_slot, PCI_CAP) & 0xff;
+
+    while (cap && (pci_read(edu_slot, cap) & 0xff) != CAP_MSI) {
+        cap = pci_read(edu_slot, cap) >> 8 & 0xff;
+    }
+    return cap;
+}
+
+void edu_use_msi(uint32_t dest, int vector)
+{
+    int cap = msi_capability();
+
+    pci_write(edu_slot, cap + 4, 0xfee00000 | dest << 12);
+    pci_write(edu_slot, cap + 8, 0);
+    pci_write(edu_slot, cap + 12, vector);
+    pci_write(edu_slot, cap, pci_read(edu_slot, cap) | MSI_ENABLE);
+}
+
+void edu_use_intx(void)
+{
+    int cap = msi_capability();
+
+    pci_write(edu_slot, cap, pci_read(edu_slot, cap) & ~MSI_ENABLE);
+}
+
+static volatile uint32_t *edu_register(uint32_t offset)
+{
+    return (volatile uint32_t *)(uint64_t)(EDU_BAR + offset);
+}
+
+void edu_raise(void)
+{
+    *edu_register(EDU_RAISE) = 1;
+}
+
+void edu_ack(void)
+{
+    *edu_register(EDU_ACK) = 1;
+}
+
+volatile void *edu_registers(void)
+{
+    return edu_register(EDU_DMA);
+}
