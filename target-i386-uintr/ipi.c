@@ -82,13 +82,14 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
 {
     X86CPU *cpu = env_archcpu(env);
     APICCommonState *apic = APIC_COMMON(cpu->apic_state), *target;
-    uint32_t dest = is_x2apic_mode(cpu->apic_state) ?       /* R56 */
-                    ndst : extract32(ndst, UPID_NDST_XAPIC_SHIFT, 8);
+    uint32_t dest;
 
-    if (!cpu_is_apic_enabled(cpu->apic_state)) {
+    if (!apic || !cpu_is_apic_enabled(cpu->apic_state)) {
         trace_uintr_ipi_lost(CPU(cpu)->cpu_index, "local APIC disabled");
         return;
     }
+    dest = is_x2apic_mode(cpu->apic_state) ?                /* R56 */
+           ndst : extract32(ndst, UPID_NDST_XAPIC_SHIFT, 8);
     record_icr(apic, dest, nv);
     if (nv < APIC_FIRST_LEGAL_VECTOR) {                     /* R58 */
         apic->esr |= APIC_ESR_SEND_ILLEGAL_VECTOR;
