@@ -141,6 +141,13 @@ static void check_alignment(CPUX86State *env, uintptr_t ra)
     }
 }
 
+/*
+ * The status flags and DF are loaded in any case; while a CPU runs they have
+ * fields of their own, and their bits in env->eflags must stay 0.
+ */
+#define UIRET_EFLAGS (UINTR_UIRET_RFLAGS & \
+                      ~(CC_O | CC_S | CC_Z | CC_A | CC_P | CC_C | DF_MASK))
+
 void helper_uiret(CPUX86State *env)
 {
     uintptr_t ra = GETPC();
@@ -158,6 +165,6 @@ void helper_uiret(CPUX86State *env)
     trace_uintr_uiret(env_cpu(env)->cpu_index, rip, old_rsp, rflags);
     env->eip = rip;
     env->regs[R_ESP] = old_rsp;                             /* R136 */
-    cpu_load_eflags(env, rflags, UINTR_UIRET_RFLAGS);       /* R130 */
+    cpu_load_eflags(env, rflags, UIRET_EFLAGS);             /* R130 */
     uintr_set_uif(env, !uif_loaded || (rflags & UINTR_UIRET_IMAGE_UIF));
 }

@@ -83,7 +83,27 @@ static void test_self_send(void)
     CHECK(testui());
 }
 
+/* UIRET to the next instruction with @image in RFLAGS, then clear them. */
+static uint64_t flags_after_uiret(uint64_t image)
+{
+    uint64_t after;
+
+    asm volatile("mov %%rsp, %%rdx; pushq %%rdx; pushq %1; "
+                 "lea 1f(%%rip), %%rdx; pushq %%rdx; " UIRET_BYTES "; 1: "
+                 "cld; test %%rsp, %%rsp; pushfq; popq %0"
+                 : "=r"(after) : "r"(image) : "rdx", "memory", "cc");
+    return after;
+}
+
+static void test_uiret_flags(void)
+{
+    uintr_enable();
+    CHECK_EQ(flags_after_uiret(ALL_FLAGS | RFLAGS_DF | RFLAGS_FIXED) &
+             (RFLAGS_CF | RFLAGS_ZF | RFLAGS_OF | RFLAGS_SF | RFLAGS_DF), 0);
+}
+
 const struct test tests[] = {
+    { "R130-flags-change-after-uiret", test_uiret_flags },
     { "R36-testui-flags", test_testui },
     { "R32-any-cpl", test_any_cpl },
     { "R31-ud-without-cr4", test_ud_without_cr4 },
