@@ -2,7 +2,7 @@
 # The commands people type. What they do is in scripts/ and in meson.build.
 
 .PHONY: help prep build check check-full check-one list-tests demo style \
-	refresh-patches check-upstream check-builds
+	refresh-patches check-upstream check-builds check-linux
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -22,6 +22,10 @@ check-full: build
 ## make check-one T=NAME run one test; the QEMU command line is printed first
 check-one: build
 	@scripts/check-one '$(T)'
+
+## make check-linux      boot Debian's stock kernel in every variant
+check-linux: build
+	@scripts/check linux
 
 ## make list-tests       the names for check-one
 list-tests:
