@@ -54,5 +54,9 @@ void x86_uintr_realize(X86CPU *cpu, Error **errp)
     if (uintr_present(&cpu->env) && !tcg_enabled() && !qtest_enabled()) {
         error_setg(errp, "uintr=on needs TCG: start with -accel tcg, "
                    "or leave uintr out of -cpu");
+        return;
+    }
+    if (uintr_present(&cpu->env)) {
+        uintr_look_for_shared_memory();
     }
 }

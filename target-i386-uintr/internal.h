@@ -70,6 +70,10 @@ typedef struct UintrUpid {
 uint64_t uintr_upid_take(CPUX86State *env, uint64_t address, void *host,
                          uint64_t *low);
 
+/* ---- shared.c ---- */
+
+void uintr_look_for_shared_memory(void);
+
 /* ---- inspect.c ---- */
 
 void uintr_inspect_class_init(ObjectClass *oc);
