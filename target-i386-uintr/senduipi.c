@@ -138,7 +138,7 @@ static bool post_alone(CPUX86State *env, uint64_t address, uint8_t vector,
     int index = uintr_supervisor_index(env);
     UintrUpid next;
 
-    if (env_cpu(env)->tcg_cflags & CF_PARALLEL &&
+    if (qemu_tcg_mttcg_enabled() && tcg_cflags_has(env_cpu(env), CF_PARALLEL) &&
         !cpu_in_exclusive_context(env_cpu(env))) {
         cpu_loop_exit_atomic(env_cpu(env), ra);
     }
