@@ -20,6 +20,9 @@ struct test {
 extern const char *const test_group;    /* "/uintr/insn" */
 extern const struct test tests[];       /* ends with a null name */
 
+/* A payload may define it: called at the start, before any test. */
+void payload_start(void);
+
 void printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void check_failed(const char *file, int line, const char *text);
 void check_equal_failed(const char *file, int line, const char *what,
@@ -141,6 +144,7 @@ void idt_present(int vector, bool present);
 #define APIC_TIMER_DIV  0x3e0
 
 #define ICR_FIXED       0x00000
+#define ICR_SMI         0x00200
 #define ICR_NMI         0x00400
 #define ICR_INIT        0x00500
 #define ICR_STARTUP     0x00600
@@ -180,6 +184,9 @@ struct cpu *this_cpu(void);
 int cpu_count(void);                            /* of the machine */
 void smp_run(int cpu, void (*fn)(uint64_t), uint64_t arg); /* starts the CPU */
 bool smp_done(int cpu);
+void smp_init(int cpu);                         /* INIT: it waits for SIPI */
+void smp_startup(int cpu);                      /* SIPI, then it is idle */
+extern uint32_t boot_cr4;                       /* as the last CPU came up */
 void smp_wait(int cpu);
 extern char cpu_stacks[MAX_CPUS][4][16384];     /* main, run, IST, ring 0 */
 enum { STACK_MAIN, STACK_RUN, STACK_IST, STACK_RING0, STACKS };

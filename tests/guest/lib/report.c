@@ -194,6 +194,10 @@ static bool selected(const struct test *test)
     return !arg_given("only") || arg_is("only", test->name);
 }
 
+void __attribute__((weak)) payload_start(void)
+{
+}
+
 void boot_main(void)
 {
     int ran = 0, failed = 0, skipped = 0;
@@ -202,6 +206,7 @@ void boot_main(void)
     cpu_setup(&cpus[0]);
     apic_init();
     cpus[0].apic_id = apic_id();
+    payload_start();
     for (const struct test *test = tests; test->name; test++) {
         if (selected(test)) {
             ran++;

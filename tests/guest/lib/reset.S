@@ -52,6 +52,8 @@ enter_long32:
         mov     %eax, %ds
         mov     %eax, %es
         mov     %eax, %ss
+        mov     %cr4, %eax
+        mov     %eax, boot_cr4
         mov     $CR4_PAE_FXSR, %eax
         mov     %eax, %cr4
         mov     $boot_pml4, %eax
@@ -102,12 +104,14 @@ ap_gdtr:
 ap_trampoline_end:
 
         .data
-        .globl boot_rsp, boot_rip
+        .globl boot_rsp, boot_rip, boot_cr4
         .balign 8
 boot_rsp:
         .quad boot_stack_end
 boot_rip:
         .quad boot_main
+boot_cr4:
+        .quad 0
 
 /* Identity map, supervisor only; and the alias that ring 3 may use. */
         .macro PAGE_DIRECTORIES flags

@@ -66,25 +66,37 @@ static void pause_ticks(uint64_t ticks)
     }
 }
 
-static void start(int index)
+void smp_init(int index)
+{
+    apic_icr(index, ICR_INIT | ICR_ASSERT);
+    pause_ticks(INIT_WAIT_TICKS);
+}
+
+void smp_startup(int index)
 {
     struct cpu *cpu = &cpus[index];
 
-    if (index >= cpu_count()) {
-        fatal("CPU %d is not in this machine", index);
-    }
     cpu->self = cpu;
     cpu->index = index;
+    cpu->work = NULL;
+    cpu->idle = false;
     boot_rsp = (uint64_t)stack_top(index, STACK_MAIN);
     boot_rip = (uint64_t)ap_main;
     memcpy((void *)AP_TRAMPOLINE, ap_trampoline,
            ap_trampoline_end - ap_trampoline);
-    apic_icr(index, ICR_INIT | ICR_ASSERT);
-    pause_ticks(INIT_WAIT_TICKS);
     apic_icr(index, ICR_STARTUP | ICR_ASSERT | AP_TRAMPOLINE >> 12);
     if (!WAIT_FOR(cpu->idle)) {
         fatal("CPU %d does not start", index);
     }
+}
+
+static void start(int index)
+{
+    if (index >= cpu_count()) {
+        fatal("CPU %d is not in this machine", index);
+    }
+    smp_init(index);
+    smp_startup(index);
 }
 
 void smp_run(int index, void (*fn)(uint64_t), uint64_t arg)
