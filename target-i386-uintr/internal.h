@@ -14,7 +14,11 @@
 
 /* ---- state.c ---- */
 
-/* The one place that keeps the invariant of CPU_INTERRUPT_UINTR. */
+/*
+ * The one place that keeps the invariant of CPU_INTERRUPT_UINTR, and the same
+ * with a kick, so that a block in progress looks at it.
+ */
+bool uintr_set_request(CPUX86State *env);
 void uintr_update_request(CPUX86State *env);
 void uintr_set_rr(CPUX86State *env, uint64_t rr);
 void uintr_set_uif(CPUX86State *env, bool uif);

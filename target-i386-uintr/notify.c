@@ -51,7 +51,8 @@ static void process(CPUX86State *env, void *host)
 {
     uint64_t low, pir = uintr_upid_take(env, env->uintr.pd, host, &low);
 
-    uintr_set_rr(env, env->uintr.rr | pir);                 /* R81 */
+    env->uintr.rr |= pir;                                   /* R81 */
+    uintr_set_request(env);
     trace_uintr_notify(env_cpu(env)->cpu_index, env->hflags & HF_CPL_MASK,
                        env->uintr.uif, env->uintr.pd, low, pir,
                        env->uintr.rr);
@@ -113,6 +114,8 @@ static void deliver_if_next(X86CPU *cpu)
         x86_cpu_pending_interrupt(cs, qatomic_read(&cs->interrupt_request)) ==
         CPU_INTERRUPT_UINTR) {
         x86_uintr_deliver(&cpu->env);
+    } else {
+        uintr_update_request(&cpu->env);
     }
 }
 

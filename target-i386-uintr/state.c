@@ -7,19 +7,25 @@
 #include "internal.h"
 #include "trace.h"
 
-/*
- * Runs on the CPU's own thread, or while that CPU cannot run.  The kick is a
- * store to the CPU's own counter: the next block entry leaves to the loop.
- */
-void uintr_update_request(CPUX86State *env)
+/* Runs on the CPU's own thread, or while that CPU cannot run. */
+bool uintr_set_request(CPUX86State *env)
 {
     CPUState *cs = env_cpu(env);
+    bool pending = env->uintr.rr && env->uintr.uif;
 
-    if (env->uintr.rr && env->uintr.uif) {
+    if (pending) {
         qatomic_or(&cs->interrupt_request, CPU_INTERRUPT_UINTR);
-        qatomic_set(&cs->neg.icount_decr.u16.high, -1);
-    } else {
+    } else if (qatomic_read(&cs->interrupt_request) & CPU_INTERRUPT_UINTR) {
         qatomic_and(&cs->interrupt_request, ~CPU_INTERRUPT_UINTR);
+    }
+    return pending;
+}
+
+/* The kick is a store to the CPU's own counter: the next block leaves. */
+void uintr_update_request(CPUX86State *env)
+{
+    if (uintr_set_request(env)) {
+        qatomic_set(&env_cpu(env)->neg.icount_decr.u16.high, -1);
     }
 }
 
