@@ -42,24 +42,28 @@ static G_NORETURN void delivery_fault(CPUX86State *env, int exception)
     raise_exception_err_ra(env, exception, 0, 0);
 }
 
-/* A store that faults is seen by record/replay before it unwinds. */
+/*
+ * Pushes go downwards: the first one that cannot be done names the fault.  A
+ * frame is on two pages at most, RFLAGS and the old RSP on the upper one.  A
+ * store that faults is seen by record/replay before it unwinds.
+ */
 static void check_stack(CPUX86State *env, uint64_t frame, int index)
 {
+    static const int first_on_page[] = { UINTR_FRAME_RSP, UINTR_FRAME_RIP };
     void *host;
 
-    for (int i = 0; i < UINTR_FRAME_SIZE; i += 8) {
-        if (!uintr_canonical_for_paging(env, frame + i)) {
+    for (int i = 0; i < ARRAY_SIZE(first_on_page); i++) {
+        uint64_t push = frame + first_on_page[i];
+
+        if (!uintr_canonical_for_paging(env, push)) {
             delivery_fault(env, EXCP0C_STACK);              /* R118 */
         }
-    }
-    for (int i = 0; i < UINTR_FRAME_SIZE; i += UINTR_FRAME_ALIGN) {
-        if (probe_access_flags(env, frame + i, UINTR_FRAME_ALIGN,
-                               MMU_DATA_STORE, index, true, &host, 0) &
-            TLB_INVALID_MASK) {
+        if (probe_access_flags(env, push, 8, MMU_DATA_STORE, index, true,
+                               &host, 0) & TLB_INVALID_MASK) {
             replay_interrupt();
             trace_uintr_deliver_fault(env_cpu(env)->cpu_index, EXCP0E_PAGE,
                                       env->eip);
-            probe_write(env, frame + i, UINTR_FRAME_ALIGN, index, 0);
+            probe_write(env, push, 8, index, 0);
         }
     }
 }
