@@ -40,8 +40,7 @@ static void test_delivery(void)
 
     uintr_receiver(UI_RECORD, upid, NV);
     wrmsr(UINTR_MSR_RR, BIT(40) | BIT(3));
-    stui();
-    f.rflags |= RFLAGS_IF;
+    stui();                     /* IF stays 0: the 8259 ticks (R100) */
     CHECK_EQ(run(&f), VEC_EXIT);
     CHECK_EQ(ui_count, 2);
     CHECK_EQ(ui_log[0].vector, 40);
