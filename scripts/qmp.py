@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A QEMU that a test talks to: its monitor by QMP, and the lines that its guest prints."""
+import json
+import socket
+import subprocess
+import tempfile
+import time
+
+PATIENCE = 60
+
+
+class Error(Exception):
+    """QEMU refused a command, died or kept the test waiting."""
+
+
+class Machine:
+    """Starts the command; the end of the with block ends the process, whatever it does."""
+
+    def __init__(self, command, folder=None):
+        self.folder = folder or tempfile.mkdtemp()
+        self.console = tempfile.NamedTemporaryFile(dir=self.folder)
+        self.stderr = tempfile.NamedTemporaryFile(dir=self.folder)
+        self.position = 0
+        self.socket, theirs = socket.socketpair()
+        self.socket.settimeout(PATIENCE)
+        self.process = subprocess.Popen(
+            command + ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}",
+                       "-mon", "chardev=qmp,mode=control",
+                       "-chardev", f"file,id=console,path={self.console.name}",
+                       "-device", "isa-debugcon,iobase=0xe9,chardev=console",
+                       "-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.stderr,
+            pass_fds=[theirs.fileno()])
+        theirs.close()
+        self.file = self.socket.makefile("r")
+
+    def __enter__(self):
+        try:
+            self.answer("QMP")
+            self.ask("qmp_capabilities")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *unused):
+        self.process.kill()
+        self.process.wait()
+        self.file.close()
+        self.socket.close()
+        self.console.close()
+        self.stderr.close()
+
+    def complaint(self):
+        """What QEMU wrote to stderr."""
+        with open(self.stderr.name) as f:
+            return f.read().strip()
+
+    def answer(self, key):
+        """The next message with that key; events in between are dropped."""
+        try:
+            for line in self.file:
+                message = json.loads(line)
+                if "error" in message:
+                    raise Error(message["error"]["desc"])
+                if key in message:
+                    return message[key]
+        except OSError as error:
+            raise Error(f"no answer from the monitor: {error}") from error
+        raise Error(f"QEMU is gone: {self.complaint()}")
+
+    def ask(self, command, **arguments):
+        arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
+        try:
+            self.socket.sendall(json.dumps({"execute": command,
+                                            "arguments": arguments}).encode())
+        except OSError as error:
+            raise Error(f"QEMU is gone: {self.complaint()}") from error
+        return self.answer("return")
+
+    def monitor(self, line):
+        """A command of the human monitor; what it prints is an error."""
+        said = self.ask("human-monitor-command", command_line=line).strip()
+        if said:
+            raise Error(f"{line}: {said}")
+
+    def printed(self):
+        with open(self.console.name, errors="replace") as f:
+            return f.read()
+
+    def wait_until(self, condition, what):
+        limit = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > limit:
+                raise Error(f"waited in vain for {what}")
+            time.sleep(0.005)
+
+    def wait_line(self, text):
+        """Until the guest prints that line; the next call looks behind it."""
+        def seen():
+            at = self.printed().find(text + "\n", self.position)
+            if at >= 0:
+                self.position = at + len(text) + 1
+            return at >= 0 or self.process.poll() is not None
+        self.wait_until(seen, f"'{text}'")
+        if self.process.poll() is not None:
+            raise Error(f"QEMU ended before '{text}': {self.printed()} {self.complaint()}")
+
+    def wait_end(self):
+        """Exit status, once the guest has given its verdict."""
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired as late:
+            raise Error("the guest does not end") from late
+
+    def save(self, path):
+        """Stop and write the migration stream to a file."""
+        self.ask("stop")
+        self.ask("migrate", uri=f"file:{path}")
+        self.wait_until(lambda: self.ask("query-migrate").get("status") in
+                        ("completed", "failed"), "the end of the migration")
+        if self.ask("query-migrate")["status"] != "completed":
+            raise Error("the migration failed")
+
+    def wait_loaded(self):
+        """After -S -incoming: until the stream has been taken over."""
+        self.wait_until(lambda: self.ask("query-status")["status"] in
+                        ("paused", "prelaunch"), "the state to be loaded")
