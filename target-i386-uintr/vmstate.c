@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Migration of the user-interrupt state (R167). */
 #include "qemu/osdep.h"
+#include "qemu/error-report.h"
 #include "migration/vmstate.h"
 #include "system/tcg.h"
 #include "internal.h"
@@ -13,18 +14,30 @@ static bool uintr_in_use(void *opaque)
     return memcmp(&cpu->env.uintr, &reset, sizeof(reset)) != 0;
 }
 
+static bool valid(const CPUX86State *env)
+{
+    const CPUX86UintrState *u = &env->uintr;
+
+    return u->uif <= 1 &&
+           uintr_address_ok(env, u->handler, 0) &&
+           uintr_address_ok(env, u->stackadjust, 0) &&
+           uintr_address_ok(env, u->pd, UINTR_PD_RESERVED) &&
+           uintr_address_ok(env, u->tt, UINTR_TT_RESERVED);
+}
+
 /* R167: pending recognition is recomputed from UIRR, never trusted. */
 static int uintr_post_load(void *opaque, int version_id)
 {
     X86CPU *cpu = opaque;
     CPUX86State *env = &cpu->env;
-    CPUX86UintrState *u = &env->uintr;
 
-    if (u->uif > 1 ||
-        !uintr_address_ok(env, u->handler, 0) ||
-        !uintr_address_ok(env, u->stackadjust, 0) ||
-        !uintr_address_ok(env, u->pd, UINTR_PD_RESERVED) ||
-        !uintr_address_ok(env, u->tt, UINTR_TT_RESERVED)) {
+    if (!uintr_present(env)) {
+        error_report("the guest uses user interrupts, which this CPU model "
+                     "lacks: add uintr=on to -cpu");
+        return -EINVAL;
+    }
+    if (!valid(env)) {
+        error_report("cpu/uintr: a register holds what no guest can write");
         return -EINVAL;
     }
     if (tcg_enabled()) {
