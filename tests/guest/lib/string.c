@@ -12,8 +12,10 @@ void *memset(void *to, int byte, size_t n)
 void *memcpy(void *to, const void *from, size_t n)
 {
     void *start = to;
+    size_t words = n / 8, rest = n % 8;
 
-    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+    asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) : : "memory");
     return start;
 }
 
