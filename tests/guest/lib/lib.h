@@ -85,6 +85,8 @@ struct frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
+uint64_t *frame_reg(struct frame *f, int reg);  /* as ModRM counts */
+
 typedef void (*trap_fn)(struct frame *f);
 
 /*

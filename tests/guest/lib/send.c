@@ -27,16 +27,6 @@ void send_setup(void)
     execute_flags = 0;
 }
 
-uint64_t *frame_reg(struct frame *f, int reg)
-{
-    uint64_t *slots[16] = {
-        &f->rax, &f->rcx, &f->rdx, &f->rbx, &f->rsp, &f->rbp, &f->rsi, &f->rdi,
-        &f->r8, &f->r9, &f->r10, &f->r11, &f->r12, &f->r13, &f->r14, &f->r15,
-    };
-
-    return slots[reg];
-}
-
 static void check_kept(const struct frame *before, const struct frame *after)
 {
     struct frame a = *before, b = *after;

@@ -44,7 +44,6 @@ struct insn {
  * other values in all others; @ring is 0 or 3.  A fault must leave RIP at the
  * instruction, and nothing may change registers or flags (R60).
  */
-uint64_t *frame_reg(struct frame *f, int reg);
 uint64_t execute(struct insn insn, int ring, int reg, uint64_t index);
 uint64_t execute_compat(struct insn insn, uint32_t eax); /* ring 3, 32-bit */
 extern uint64_t execute_flags;          /* RFLAGS bits besides the status */

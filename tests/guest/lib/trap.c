@@ -14,6 +14,16 @@ void trap_handle(int vector, trap_fn fn)
     handlers[vector] = fn;
 }
 
+uint64_t *frame_reg(struct frame *f, int reg)
+{
+    uint64_t *slots[16] = {
+        &f->rax, &f->rcx, &f->rdx, &f->rbx, &f->rsp, &f->rbp, &f->rsi, &f->rdi,
+        &f->r8, &f->r9, &f->r10, &f->r11, &f->r12, &f->r13, &f->r14, &f->r15,
+    };
+
+    return slots[reg];
+}
+
 uint64_t trap_cr2(void)
 {
     return this_cpu()->cr2;
