@@ -112,6 +112,7 @@ static void start_again(int how)
         triple_fault();
         break;
     case BY_INIT:
+        smp_init(1);                    /* its stack is about to be cleared */
         apic_icr(apic_id(), ICR_INIT | ICR_ASSERT);
         break;
     }
