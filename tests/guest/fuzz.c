@@ -10,230 +10,9 @@
  * how the emulator runs.  One CPU works; a second one exists so that atomic
  * operations are real.
  */
-#include "model.h"
+#include "fuzz_world.h"
 
 const char *const test_group = "/uintr/fuzz";
-
-#define LOW_WINDOW      0x0000500000000000ull
-#define HIGH_WINDOW     0xffffa00000000000ull
-#define WINDOW_PAGES    16
-#define TESTDEV         0xff000000ull
-#define LAPIC           0xfee00000ull
-#define BAD_PHYSICAL    BIT(50)
-#define UNMAPPED        0x0000600000000000ull
-#define SLOT            16
-
-/* Where things start in every page that holds data */
-#define UPIDS_AT        0
-#define TABLE_AT        1024
-#define STACK_AT        2048
-
-/* ---- pages ---- */
-
-enum { RAM_A, RAM_B, RAM_C, DEVICE, ROM, APIC_PAGE, PAGES, NO_PAGE, BAD_PAGE };
-#define CHANGEABLE ROM                  /* the pages before it */
-
-static struct model_page pages[PAGES];
-static uint8_t ram[3][4096] __attribute__((aligned(4096)));
-static const uint64_t rom[512] __attribute__((aligned(4096))) = {
-    [0] = 0x600000, [8] = 0x600001, [16] = 4, [24] = 0xec000000610000,
-    [128] = 0x0501, LOW_WINDOW, 0x0601, LOW_WINDOW + 64, 0x4001, 0, 0x701,
-    HIGH_WINDOW + 0x3000, [256] = LOW_WINDOW, 2, LOW_WINDOW, 0x246,
-};
-
-static const struct { uint8_t page; uint8_t rights; } window[WINDOW_PAGES] = {
-    { RAM_A, PTE_P | PTE_W }, { RAM_B, PTE_P | PTE_W },
-    { RAM_A, PTE_P }, { RAM_A, PTE_P | PTE_W | PTE_U },
-    { RAM_B, PTE_P | PTE_U }, { NO_PAGE, 0 },
-    { DEVICE, PTE_P | PTE_W }, { ROM, PTE_P | PTE_W },
-    { APIC_PAGE, PTE_P | PTE_W }, { RAM_C, PTE_P | PTE_W | PTE_U },
-    { BAD_PAGE, PTE_P | PTE_W | PTE_U }, { RAM_C, PTE_P | PTE_W },
-    { DEVICE, PTE_P | PTE_W | PTE_U }, { ROM, PTE_P | PTE_U },
-    { RAM_C, PTE_P | PTE_W | PTE_U }, { RAM_B, PTE_P | PTE_W | PTE_U },
-};
-
-static uint64_t rom_address(const volatile void *p)
-{
-    uint64_t image;
-
-    asm("movabs $__rom_image, %0" : "=r"(image));
-    return image + (uint64_t)p - 0x100000;
-}
-
-static void read_page(int page)
-{
-    memcpy(pages[page].words, (void *)pages[page].physical, PAGE_SIZE);
-}
-
-static void make_pages(void)
-{
-    for (int i = RAM_A; i <= RAM_C; i++) {
-        pages[i].physical = (uint64_t)ram[i];
-    }
-    pages[DEVICE].physical = TESTDEV;
-    pages[ROM].physical = rom_address(rom);
-    pages[ROM].kind = MEMORY_ROM;
-    pages[APIC_PAGE].physical = LAPIC;
-    pages[APIC_PAGE].kind = MEMORY_ODD;
-    for (int i = RAM_A; i <= ROM; i++) {
-        read_page(i);
-    }
-    for (int i = 0; i < WINDOW_PAGES; i++) {
-        uint64_t at = i * PAGE_SIZE, pa = window[i].page < PAGES ?
-                      pages[window[i].page].physical : BAD_PHYSICAL;
-
-        vm_map(LOW_WINDOW + at, 0, 0);
-        vm_map(HIGH_WINDOW + at, 0, 0);
-        *vm_pte(LOW_WINDOW + at) = pa | window[i].rights;
-        *vm_pte(HIGH_WINDOW + at) = pa | window[i].rights;
-    }
-}
-
-/* ---- code ---- */
-
-enum {
-    INSN_NOP, INSN_CLUI, INSN_STUI, INSN_TESTUI, INSN_UIRET, INSN_SENDUIPI,
-    INSNS
-};
-#define EXIT_SLOT (INSN_SENDUIPI + 16)
-
-static uint8_t code[4096] __attribute__((aligned(4096)));
-
-static void make_code(void)
-{
-    static const uint8_t first[INSN_SENDUIPI][6] = {
-        { 0x90, 0xcd, VEC_EXIT },
-        { 0xf3, 0x0f, 0x01, 0xee, 0xcd, VEC_EXIT },
-        { 0xf3, 0x0f, 0x01, 0xef, 0xcd, VEC_EXIT },
-        { 0xf3, 0x0f, 0x01, 0xed, 0xcd, VEC_EXIT },
-        { 0xf3, 0x0f, 0x01, 0xec, 0xcd, VEC_EXIT },
-    };
-
-    for (int i = 0; i < INSN_SENDUIPI; i++) {
-        memcpy(code + i * SLOT, first[i], 6);
-    }
-    for (int reg = 0; reg < 16; reg++) {
-        const uint8_t insn[7] = {
-            0xf3, 0x41, 0x0f, 0xc7, 0xf0 | (reg & 7), 0xcd, VEC_EXIT,
-        };
-        uint8_t *to = code + (INSN_SENDUIPI + reg) * SLOT;
-
-        memcpy(to, insn, 7);
-        if (reg < 8) {
-            memcpy(to + 1, insn + 2, 5);
-        }
-    }
-    code[EXIT_SLOT * SLOT] = 0xcd;
-    code[EXIT_SLOT * SLOT + 1] = VEC_EXIT;
-}
-
-static uint64_t slot_address(int slot, bool user)
-{
-    uint64_t at = (uint64_t)code + slot * SLOT;
-
-    return user ? USER(at) : at;
-}
-
-/* ---- random values of the kinds that matter ---- */
-
-static uint64_t random_state;
-
-static uint64_t any(void)
-{
-    return random64(&random_state);
-}
-
-static uint32_t below(uint32_t n)
-{
-    return (any() >> 32) * n >> 32;
-}
-
-static bool one_in(uint32_t n)
-{
-    return below(n) == 0;
-}
-
-static const uint8_t vectors[] = { 0x20, 0x31, 0x60, 0x61, 0xec, 0xfe };
-
-static uint8_t any_vector(void)
-{
-    return vectors[below(sizeof(vectors))];
-}
-
-/* Bits 47 to 55 still pass the MSRs' own check, which is for 57 bits. */
-static uint64_t spoil(uint64_t address)
-{
-    return one_in(16) ? address ^ BIT(47 + below(17)) : address;
-}
-
-static uint64_t any_page(int *page)
-{
-    int i = below(WINDOW_PAGES);
-
-    *page = window[i].page;
-    return (one_in(4) ? HIGH_WINDOW : LOW_WINDOW) + i * PAGE_SIZE;
-}
-
-/* APIC registers that a store cannot make send or count. */
-static uint64_t any_upid_address(void)
-{
-    static const uint16_t harmless[] = {
-        0x80, 0xc0, 0x100, 0x140, 0x180, 0x200, 0x240, 0x280, 0x2c0, 0x3c0,
-    };
-    int page;
-    uint64_t address = any_page(&page);
-
-    if (page == APIC_PAGE) {
-        return spoil(address + harmless[below(10)]);
-    }
-    return spoil(address + UPIDS_AT + 64 * below(4));
-}
-
-static uint64_t any_table_address(void)
-{
-    int page;
-    uint64_t address = any_page(&page) + TABLE_AT + 16 * below(4);
-
-    return one_in(32) ? 0 : spoil(address);
-}
-
-static uint64_t any_stack_address(void)
-{
-    int page;
-    uint64_t address = any_page(&page);
-
-    address += one_in(8) ? PAGE_SIZE - 8 * below(8) : STACK_AT + 8 * below(256);
-    return spoil(one_in(16) ? address + below(16) : address);
-}
-
-static uint64_t any_flags(void)
-{
-    const uint64_t may = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF |
-                         RFLAGS_SF | RFLAGS_OF | RFLAGS_DF | RFLAGS_NT |
-                         RFLAGS_AC | RFLAGS_ID;
-
-    return (any() & may) | RFLAGS_FIXED | (one_in(8) ? RFLAGS_TF : 0);
-}
-
-static uint64_t any_rip(bool user)
-{
-    switch (below(12)) {
-    case 0:
-        return slot_address(EXIT_SLOT, user) ^ BIT(47 + below(17));
-    case 1:
-        return UNMAPPED + below(4096);
-    case 2:
-        return slot_address(EXIT_SLOT, !user);
-    case 3:
-        return slot_address(INSN_STUI, user);
-    case 4:
-        return slot_address(INSN_TESTUI, user);
-    case 5:
-        return slot_address(INSN_SENDUIPI + below(16), user);
-    default:
-        return slot_address(EXIT_SLOT, user);
-    }
-}
 
 /* ---- changing the state, in the machine and in the model ---- */
 
@@ -261,35 +40,12 @@ static void compare(const char *what, uint64_t got, uint64_t want)
     }
 }
 
-static void set_word(int page, uint32_t offset, uint64_t value)
-{
-    *(volatile uint64_t *)(pages[page].physical + offset) = value;
-    pages[page].words[offset / 8] = value;
-}
-
-/* Vectors below 32 that an APIC accepts would look like exceptions here. */
-static bool is_fit(uint8_t nv)
-{
-    return nv < 16 || (nv >= 32 && nv != VEC_EXIT && nv != 0xff);
-}
-
-static uint64_t any_upid_low(void)
-{
-    static const uint32_t ndst[] = { 0, 0, 0, 0xff00, 0xffffffff, 0xfe00, 9 };
-    uint64_t nv = one_in(12) ? below(16) : any_vector();
-    uint64_t low = below(4) | nv << UPID_NV_SHIFT |
-                   (uint64_t)ndst[below(7)] << UPID_NDST_SHIFT;
-
-    low ^= one_in(6) ? BIT(below(64)) : 0;
-    return is_fit(low >> UPID_NV_SHIFT) ? low : 0;
-}
-
 static void change_upid(int page)
 {
     uint32_t offset = UPIDS_AT + 64 * below(4);
 
-    set_word(page, offset, any_upid_low());
-    set_word(page, offset + 8, one_in(3) ? any() : one_in(2) ? 0 :
+    world_set_word(page, offset, any_upid_low());
+    world_set_word(page, offset + 8, one_in(3) ? any() : one_in(2) ? 0 :
              BIT(below(64)));
 }
 
@@ -298,8 +54,8 @@ static void change_entry(int page)
     uint32_t offset = TABLE_AT + 16 * below(8);
     uint64_t low = UITTE_V | (uint64_t)below(64) << UITTE_UV_SHIFT;
 
-    set_word(page, offset, one_in(6) ? low ^ BIT(below(64)) : low);
-    set_word(page, offset + 8, any_upid_address() |
+    world_set_word(page, offset, one_in(6) ? low ^ BIT(below(64)) : low);
+    world_set_word(page, offset + 8, any_upid_address() |
              (one_in(16) ? BIT(below(6)) : 0));
 }
 
@@ -307,9 +63,9 @@ static void change_frame(int page)
 {
     uint32_t offset = STACK_AT + 8 * below(253);
 
-    set_word(page, offset, any_rip(!one_in(4)));
-    set_word(page, offset + 8, any_flags());
-    set_word(page, offset + 16, any_stack_address());
+    world_set_word(page, offset, any_rip(!one_in(4)));
+    world_set_word(page, offset + 8, any_flags());
+    world_set_word(page, offset + 16, any_stack_address());
 }
 
 static void change_memory(void)
@@ -325,28 +81,6 @@ static void change_memory(void)
         break;
     default:
         change_frame(page);
-    }
-}
-
-static uint64_t any_msr_value(uint32_t msr)
-{
-    static const uint64_t adjusts[] = { 128, 0, 8, 24, -64ull, 4096 };
-
-    switch (msr) {
-    case UINTR_MSR_RR:
-        return one_in(2) ? 0 : one_in(3) ? any() : BIT(below(64)) | BIT(below(64));
-    case UINTR_MSR_HANDLER:
-        return any_rip(!one_in(16));
-    case UINTR_MSR_STACKADJUST:
-        return one_in(3) ? any_stack_address() | 1 : spoil(adjusts[below(6)]);
-    case UINTR_MSR_MISC:
-        return misc(one_in(6) ? 0 : any_vector(), one_in(8) ? any() : below(12)) |
-               (one_in(16) ? BIT(40 + below(24)) : 0);
-    case UINTR_MSR_PD:
-        return any_upid_address() | (one_in(16) ? BIT(below(6)) : 0);
-    default:
-        return any_table_address() | !one_in(8) |
-               (one_in(16) ? BIT(1 + below(3)) : 0);
     }
 }
 
@@ -376,7 +110,7 @@ static void change_controls(void)
 
 static void change_uif(void)
 {
-    model.uif = one_in(2);
+    model.uif = !one_in(4);
     if (model.uif) {
         stui();
     } else {
@@ -404,7 +138,7 @@ static void change_state(void)
     if (one_in(16)) {
         change_controls();
     }
-    if (one_in(3) && model.cr4_uintr) {
+    if (one_in(2) && model.cr4_uintr) {
         change_uif();
     }
     if (one_in(4)) {
@@ -430,7 +164,8 @@ static struct frame any_frame(int *insn)
 {
     bool user = !one_in(3);
     int slot = below(8), reg = below(16);
-    struct frame f = user ? frame_user(code, 0, 0) : frame_kernel(code, 0, 0);
+    struct frame f = user ? frame_user(world_code, 0, 0)
+                          : frame_kernel(world_code, 0, 0);
     uint64_t stack = f.rsp;
 
     *insn = slot < INSN_SENDUIPI ? slot : INSN_SENDUIPI;
@@ -502,10 +237,10 @@ static void compare_writes(void)
 static void compare_pages(void)
 {
     for (int page = 0; page < CHANGEABLE; page++) {
-        const uint64_t *now = (void *)pages[page].physical;
+        const uint64_t *now = (void *)world_pages[page].physical;
 
         for (int i = 0; i < 512; i++) {
-            compare("a page", now[i], pages[page].words[i]);
+            compare("a page", now[i], world_pages[page].words[i]);
         }
     }
 }
@@ -515,7 +250,7 @@ static void learn(void)
 {
     apic_write(APIC_TPR, 0);
     for (int page = 0; page < CHANGEABLE; page++) {
-        read_page(page);
+        world_read_page(page);
     }
     set_cr4(CR4_UINTR, true);
     model.uif = testui();
@@ -587,15 +322,13 @@ static void handle_vectors(trap_fn fn)
 
 static void setup(void)
 {
-    random_state = arg_number("seed", 1);
-    make_pages();
-    make_code();
+    world_make(arg_number("seed", 1));
     handle_vectors(count_idt);
     uintr_enable();
     model = (struct model) {
         .cr4_uintr = true, .cr0_wp = true, .cr2 = read_cr2(),
         .x2apic = apic_is_x2(), .icr = apic_icr_read(),
-        .pages = pages, .n_pages = PAGES, .code = code,
+        .pages = world_pages, .n_pages = PAGES, .code = world_code,
     };
 }
 
@@ -647,8 +380,9 @@ static void test_model(void)
     if (steps >= 10000) {
         check_coverage();
     }
-    printf("# %u steps, %u not run, %u of unknown outcome, %u deliveries\n",
-           step, refused, unknown, delivered);
+    printf("# %u steps, %u not run, %u of unknown outcome, %u posts, "
+           "%u deliveries\n", step, refused, unknown,
+           outcomes[INSN_SENDUIPI][VEC_EXIT], delivered);
     printf("HASH %lx\n", hash);
 }
 
