@@ -4,6 +4,7 @@
  * CLUI, TESTUI.
  */
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "qemu/host-utils.h"
 #include "qemu/log.h"
 #include "exec/cpu_ldst.h"
@@ -68,29 +69,72 @@ static void check_stack(CPUX86State *env, uint64_t frame, int index)
     }
 }
 
-static void push_frame(CPUX86State *env, uint64_t frame, int vector, int index)
+/*
+ * The host address of what lies in one page of plain RAM and may be accessed,
+ * else null: then the ordinary accessors do it, and fault if need be.
+ */
+static void *plain_ram(CPUX86State *env, uint64_t address, int size,
+                       MMUAccessType access, int index)
 {
-    cpu_stq_mmuidx_ra(env, frame + UINTR_FRAME_RSP, env->regs[R_ESP], index, 0);
-    cpu_stq_mmuidx_ra(env, frame + UINTR_FRAME_RFLAGS, cpu_compute_eflags(env),
+    bool one_page = !((address ^ (address + size - 1)) & TARGET_PAGE_MASK);
+    void *host = NULL;
+
+    return one_page && !probe_access_flags(env, address, size, access, index,
+                                           true, &host, 0) ? host : NULL;
+}
+
+typedef struct UintrFrame {
+    uint64_t vector, rip, rflags, rsp;
+} UintrFrame;
+
+QEMU_BUILD_BUG_ON(sizeof(UintrFrame) != UINTR_FRAME_SIZE);
+QEMU_BUILD_BUG_ON(offsetof(UintrFrame, vector) != UINTR_FRAME_VECTOR);
+QEMU_BUILD_BUG_ON(offsetof(UintrFrame, rip) != UINTR_FRAME_RIP);
+QEMU_BUILD_BUG_ON(offsetof(UintrFrame, rflags) != UINTR_FRAME_RFLAGS);
+QEMU_BUILD_BUG_ON(offsetof(UintrFrame, rsp) != UINTR_FRAME_RSP);
+
+static void store_frame(const UintrFrame *frame, UintrFrame *host)
+{
+    stq_le_p(&host->rsp, frame->rsp);
+    stq_le_p(&host->rflags, frame->rflags);
+    stq_le_p(&host->rip, frame->rip);
+    stq_le_p(&host->vector, frame->vector);
+}
+
+static void push_frame(CPUX86State *env, uint64_t address, int index,
+                       const UintrFrame *frame)
+{
+    check_stack(env, address, index);
+    cpu_stq_mmuidx_ra(env, address + UINTR_FRAME_RSP, frame->rsp, index, 0);
+    cpu_stq_mmuidx_ra(env, address + UINTR_FRAME_RFLAGS, frame->rflags,
                       index, 0);
-    cpu_stq_mmuidx_ra(env, frame + UINTR_FRAME_RIP, env->eip, index, 0);
-    cpu_stq_mmuidx_ra(env, frame + UINTR_FRAME_VECTOR, vector, index, 0);
+    cpu_stq_mmuidx_ra(env, address + UINTR_FRAME_RIP, frame->rip, index, 0);
+    cpu_stq_mmuidx_ra(env, address + UINTR_FRAME_VECTOR, frame->vector,
+                      index, 0);
 }
 
 void x86_uintr_deliver(CPUX86State *env)
 {
     int index = x86_mmu_index_pl(env, 3);                   /* R118 */
     int vector = 63 - clz64(env->uintr.rr);                 /* R113 */
-    uint64_t frame = new_stack(env) - UINTR_FRAME_SIZE;
+    uint64_t stack = new_stack(env) - UINTR_FRAME_SIZE;
+    UintrFrame *host, frame = {
+        .vector = vector, .rip = env->eip, .rflags = cpu_compute_eflags(env),
+        .rsp = env->regs[R_ESP],
+    };
 
     if (!uintr_canonical_for_paging(env, env->uintr.handler)) {
         delivery_fault(env, EXCP0D_GPF);                    /* R110 */
     }
-    check_stack(env, frame, index);
-    push_frame(env, frame, vector, index);
+    host = plain_ram(env, stack, sizeof(frame), MMU_DATA_STORE, index);
+    if (host) {
+        store_frame(&frame, host);
+    } else {
+        push_frame(env, stack, index, &frame);
+    }
     trace_uintr_deliver(env_cpu(env)->cpu_index, vector, env->eip,
-                        env->regs[R_ESP], frame, env->uintr.rr);
-    env->regs[R_ESP] = frame;
+                        env->regs[R_ESP], stack, env->uintr.rr);
+    env->regs[R_ESP] = stack;
     env->eip = env->uintr.handler;
     env->eflags &= ~(TF_MASK | RF_MASK);                    /* R117 */
     env->uintr.uif = 0;
@@ -126,13 +170,27 @@ target_ulong helper_testui(CPUX86State *env)
     return env->uintr.uif ? CC_C : 0;                       /* R36 */
 }
 
-static uint64_t pop(CPUX86State *env, uint64_t address, uintptr_t ra)
+static uint64_t pop(CPUX86State *env, uint64_t address, int index,
+                    uintptr_t ra)
 {
     if (!uintr_canonical_for_paging(env, address)) {
         raise_exception_err_ra(env, EXCP0C_STACK, 0, ra);   /* R128 */
     }
-    return cpu_ldq_mmuidx_ra(env, address, cpu_mmu_index(env_cpu(env), false),
-                             ra);
+    return cpu_ldq_mmuidx_ra(env, address, index, ra);
+}
+
+/* R126: what is left of the frame once software has dropped the vector. */
+static UintrFrame pop_frame(CPUX86State *env, uintptr_t ra)
+{
+    uint64_t rsp = env->regs[R_ESP];
+    int index = cpu_mmu_index(env_cpu(env), false);
+    uint64_t *host = plain_ram(env, rsp, 24, MMU_DATA_LOAD, index);
+    UintrFrame frame = {};
+
+    frame.rip = host ? ldq_le_p(host) : pop(env, rsp, index, ra);
+    frame.rflags = host ? ldq_le_p(host + 1) : pop(env, rsp + 8, index, ra);
+    frame.rsp = host ? ldq_le_p(host + 2) : pop(env, rsp + 16, index, ra);
+    return frame;
 }
 
 static void check_alignment(CPUX86State *env, uintptr_t ra)
@@ -155,20 +213,20 @@ static void check_alignment(CPUX86State *env, uintptr_t ra)
 void helper_uiret(CPUX86State *env)
 {
     uintptr_t ra = GETPC();
-    uint64_t rsp = env->regs[R_ESP], rip, rflags, old_rsp;
     bool uif_loaded = env->features[FEAT_7_1_EDX] & CPUID_7_1_EDX_UIRET_UIF;
+    UintrFrame frame;
 
     require_enabled(env, ra);
     check_alignment(env, ra);
-    rip = pop(env, rsp, ra);
-    rflags = pop(env, rsp + 8, ra);
-    old_rsp = pop(env, rsp + 16, ra);
-    if (!uintr_canonical_for_paging(env, rip)) {
+    frame = pop_frame(env, ra);
+    if (!uintr_canonical_for_paging(env, frame.rip)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);     /* R127 */
     }
-    trace_uintr_uiret(env_cpu(env)->cpu_index, rip, old_rsp, rflags);
-    env->eip = rip;
-    env->regs[R_ESP] = old_rsp;                             /* R136 */
-    cpu_load_eflags(env, rflags, UIRET_EFLAGS);             /* R130 */
-    uintr_set_uif(env, !uif_loaded || (rflags & UINTR_UIRET_IMAGE_UIF));
+    trace_uintr_uiret(env_cpu(env)->cpu_index, frame.rip, frame.rsp,
+                      frame.rflags);
+    env->eip = frame.rip;
+    env->regs[R_ESP] = frame.rsp;                           /* R136 */
+    cpu_load_eflags(env, frame.rflags, UIRET_EFLAGS);       /* R130 */
+    uintr_set_uif(env, !uif_loaded ||
+                       (frame.rflags & UINTR_UIRET_IMAGE_UIF));
 }

@@ -4,6 +4,7 @@
 #define TARGET_I386_UINTR_INTERNAL_H
 
 #include "farbell/uintr.h"
+#include "hw/i386/apic_internal.h"
 #include "uintr.h"
 
 /*
@@ -54,6 +55,12 @@ static inline bool uintr_canonical_for_paging(const CPUX86State *env,
                                               uint64_t address)
 {
     return uintr_canonical(address, env->cr[4] & CR4_LA57_MASK);
+}
+
+/* Null without a local APIC.  No checked cast: this is the fast path. */
+static inline APICCommonState *uintr_apic(const X86CPU *cpu)
+{
+    return (APICCommonState *)cpu->apic_state;
 }
 
 /* ---- memory.c ---- */

@@ -71,29 +71,33 @@ static void post_unlocked(APICCommonState *apic, uint8_t vector)
     }
 }
 
+static bool in_x2apic_mode(const APICCommonState *apic)
+{
+    return apic->apicbase & MSR_IA32_APICBASE_EXTD;
+}
+
 /* R59: software sees the ICR as if it had written it. */
 static void record_icr(APICCommonState *apic, uint32_t dest, uint8_t vector)
 {
     apic->icr[0] = vector | APIC_ICR_ASSERT;
-    apic->icr[1] = is_x2apic_mode(DEVICE(apic)) ? dest : dest << 24;
+    apic->icr[1] = in_x2apic_mode(apic) ? dest : dest << 24;
 }
 
 void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
 {
-    X86CPU *cpu = env_archcpu(env);
-    APICCommonState *apic = APIC_COMMON(cpu->apic_state), *target;
+    APICCommonState *apic = uintr_apic(env_archcpu(env)), *target;
     uint32_t dest;
 
-    if (!apic || !cpu_is_apic_enabled(cpu->apic_state)) {
-        trace_uintr_ipi_lost(CPU(cpu)->cpu_index, "local APIC disabled");
+    if (!apic || !(apic->apicbase & MSR_IA32_APICBASE_ENABLE)) {
+        trace_uintr_ipi_lost(env_cpu(env)->cpu_index, "local APIC disabled");
         return;
     }
-    dest = is_x2apic_mode(cpu->apic_state) ?                /* R56 */
+    dest = in_x2apic_mode(apic) ?                           /* R56 */
            ndst : extract32(ndst, UPID_NDST_XAPIC_SHIFT, 8);
     record_icr(apic, dest, nv);
     if (nv < APIC_FIRST_LEGAL_VECTOR) {                     /* R58 */
         apic->esr |= APIC_ESR_SEND_ILLEGAL_VECTOR;
-        trace_uintr_ipi_lost(CPU(cpu)->cpu_index, "illegal vector");
+        trace_uintr_ipi_lost(env_cpu(env)->cpu_index, "illegal vector");
         return;
     }
     target = find_unlocked(dest);

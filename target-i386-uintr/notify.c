@@ -23,7 +23,7 @@ static bool is_notification(X86CPU *cpu)
 
     return uintr_enabled(env) && (env->efer & MSR_EFER_LMA) &&
            env->uintr.uinv &&
-           apic_peek_interrupt(cpu->apic_state) == env->uintr.uinv;
+           apic_peek_interrupt(uintr_apic(cpu)) == env->uintr.uinv;
 }
 
 /* R64, R66: acknowledge, then EOI, both before the UPID is looked at. */
@@ -32,7 +32,7 @@ static void acknowledge(X86CPU *cpu)
     int vector = apic_get_interrupt(cpu->apic_state);
 
     assert(vector == cpu->env.uintr.uinv);
-    apic_dismiss_interrupt(cpu->apic_state);
+    apic_dismiss_interrupt(uintr_apic(cpu));
 }
 
 /* True if the page can be reached; *host stays null for device memory. */
@@ -119,20 +119,26 @@ static void deliver_if_next(X86CPU *cpu)
     }
 }
 
-bool x86_uintr_identify(X86CPU *cpu)
+static void take_notification(X86CPU *cpu)
 {
     void *host;
 
-    if (!is_notification(cpu)) {
-        return false;
-    }
     if (!probe_upid(&cpu->env, &host)) {
         fault(cpu);
     }
     acknowledge(cpu);
     process(&cpu->env, host);
     deliver_if_next(cpu);
-    return true;
+}
+
+bool x86_uintr_identify(X86CPU *cpu)
+{
+    bool found = is_notification(cpu);
+
+    if (found) {
+        take_notification(cpu);
+    }
+    return found;
 }
 
 /* A guest's hypervisor may intercept, and has the first word (R163). */
@@ -145,7 +151,7 @@ void x86_uintr_poll(X86CPU *cpu)
         x86_cpu_pending_interrupt(cs, qatomic_read(&cs->interrupt_request)) ==
         CPU_INTERRUPT_HARD && is_notification(cpu)) {
         qatomic_and(&cs->interrupt_request, ~CPU_INTERRUPT_HARD);
-        x86_uintr_identify(cpu);
+        take_notification(cpu);
     }
 }
 
