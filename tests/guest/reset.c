@@ -231,8 +231,10 @@ static void notice(uint64_t unused)
     rr_after = rdmsr(UINTR_MSR_RR);
 }
 
-/* INIT clears the APIC's request: the post stays where it is, and whoever
- * starts the CPU again asks for it with a self-IPI (R68). */
+/*
+ * INIT clears the APIC's request: the post stays where it is, and whoever
+ * starts the CPU again asks for it with a self-IPI (R68).
+ */
 static void test_init_drops_notification(void)
 {
     waiting = false;

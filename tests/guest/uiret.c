@@ -182,8 +182,10 @@ static void test_read_only_page(void)
     vm_restore(USER(pages[0]), pte);
 }
 
-/* The fault is met in the middle of a block: what went before stays done,
- * once, and the instruction is done again after the repair. */
+/*
+ * The fault is met in the middle of a block: what went before stays done,
+ * once, and the instruction is done again after the repair.
+ */
 extern char count_and_uiret[], counted_uiret[];
 asm("count_and_uiret: inc %rbx; add $-1, %rcx\n"
     "counted_uiret: " UIRET_BYTES "\n");
