@@ -172,19 +172,50 @@ static bool stays_halted(X86CPU *cpu)
            CPU_INTERRUPT_HARD;
 }
 
-void x86_uintr_identify_halted(X86CPU *cpu)
+static void identify_halted(X86CPU *cpu)
 {
     CPUX86State *env = &cpu->env;
     void *host;
 
-    if (!uintr_enabled(env) ||
-        !(CPU(cpu)->interrupt_request & CPU_INTERRUPT_HARD)) {
+    if (!(CPU(cpu)->interrupt_request & CPU_INTERRUPT_HARD)) {
         return;
     }
     BQL_LOCK_GUARD();
-    while (stays_halted(cpu) && probe_upid(env, &host) && host) {
+    while (stays_halted(cpu) && probe_upid(env, &host) &&
+           (host || QTAILQ_EMPTY(&CPU(cpu)->watchpoints))) {
         cpu_reset_interrupt(CPU(cpu), CPU_INTERRUPT_HARD);
         acknowledge(cpu);
         process(env, host);
     }
+}
+
+/*
+ * MWAIT is left by a notification (R75), HLT is not.  A post that comes in
+ * just now is no reason to leave either: its poll is still due, so the CPU
+ * will be asked again.
+ */
+bool x86_uintr_leaves_halt(X86CPU *cpu)
+{
+    CPUX86State *env = &cpu->env;
+    CPUState *cs = CPU(cpu);
+    uint32_t request;
+    bool leaves;
+
+    if (!uintr_enabled(env)) {
+        return cpu_has_work(cs);
+    }
+    if (!env->uintr.in_mwait) {
+        identify_halted(cpu);
+    }
+    request = qatomic_read(&cs->interrupt_request);
+    leaves = x86_cpu_pending_interrupt(cs, request & ~CPU_INTERRUPT_POLL);
+    if (leaves) {
+        env->uintr.in_mwait = false;
+    }
+    return leaves;
+}
+
+void x86_uintr_mwait(CPUX86State *env)
+{
+    env->uintr.in_mwait = uintr_enabled(env);
 }

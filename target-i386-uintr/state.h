@@ -28,6 +28,7 @@ typedef struct CPUX86UintrState {
     uint32_t uittsz;        /* highest valid index (R20) */
     uint8_t uinv;
     uint8_t uif;            /* has no MSR (R21) */
+    uint8_t in_mwait;       /* halted by MWAIT, not by HLT (R75) */
 } CPUX86UintrState;
 
 /* What SENDUIPI does with a null UITT (R41, R45): x-uintr-null-uitt */

@@ -33,8 +33,14 @@ bool x86_uintr_identify(X86CPU *cpu);
 /* Vectors posted by other CPUs have just reached the local APIC. */
 void x86_uintr_poll(X86CPU *cpu);
 
-/* The same as x86_uintr_identify() for a halted CPU, which stays halted (R74). */
-void x86_uintr_identify_halted(X86CPU *cpu);
+/*
+ * A halted CPU may have got an interrupt.  If it is a notification, process
+ * it and stay halted (R74).  True if the CPU has something else to do.
+ */
+bool x86_uintr_leaves_halt(X86CPU *cpu);
+
+/* The halt that follows is that of MWAIT (R75). */
+void x86_uintr_mwait(CPUX86State *env);
 
 void x86_uintr_realize(X86CPU *cpu, Error **errp);
 void x86_uintr_class_init(ObjectClass *oc);
@@ -64,10 +70,15 @@ static inline bool x86_uintr_identify(X86CPU *cpu)
     return false;
 }
 
+static inline bool x86_uintr_leaves_halt(X86CPU *cpu)
+{
+    return cpu_has_work(CPU(cpu));
+}
+
 static inline void x86_uintr_init(CPUX86State *env) { }
 static inline void x86_uintr_poll(X86CPU *cpu) { }
 static inline void x86_uintr_deliver(CPUX86State *env) { }
-static inline void x86_uintr_identify_halted(X86CPU *cpu) { }
+static inline void x86_uintr_mwait(CPUX86State *env) { }
 static inline void x86_uintr_realize(X86CPU *cpu, Error **errp) { }
 static inline void x86_uintr_class_init(ObjectClass *oc) { }
 static inline void x86_uintr_gdb_init(X86CPU *cpu) { }

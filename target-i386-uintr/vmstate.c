@@ -61,6 +61,7 @@ const VMStateDescription vmstate_x86_uintr = {
         VMSTATE_UINT32(env.uintr.uittsz, X86CPU),
         VMSTATE_UINT8(env.uintr.uinv, X86CPU),
         VMSTATE_UINT8(env.uintr.uif, X86CPU),
+        VMSTATE_UINT8(env.uintr.in_mwait, X86CPU),
         VMSTATE_END_OF_LIST()
     }
 };
