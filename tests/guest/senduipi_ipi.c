@@ -142,6 +142,56 @@ static void test_other_bytes_ignored(void)
     }
 }
 
+static void test_self(void)
+{
+    send_setup();
+    CHECK_EQ(send_user(0), SENT);
+    CHECK(apic_requested(NV));
+    CHECK_EQ(ipis_taken(1, NV), 0);
+    CHECK_EQ(ipis_taken(0, NV), 1);
+}
+
+#define NEW_ID 0x42
+
+static void change_id(uint64_t id)
+{
+    apic_write(APIC_ID, id << 24);
+}
+
+static void send_to_id(uint32_t id, uint32_t arrives)
+{
+    upid_fill(upid, upid_low(NV, id, 0), 0);
+    CHECK_EQ(send_user(0), SENT);
+    CHECK_EQ(ipis_taken(2, NV), arrives);
+}
+
+/* An xAPIC ID is the guest's to change: from then on IDs must be searched. */
+static void test_changed_id(void)
+{
+    if (apic_is_x2()) {
+        skip("xAPIC mode only");
+    }
+    send_setup();
+    CHECK_EQ(ipis_taken(2, NV), 0);
+    smp_run(2, change_id, NEW_ID);
+    smp_wait(2);
+    send_to_id(NEW_ID, 1);
+    send_to_id(2, 0);
+    smp_run(2, change_id, 2);
+    smp_wait(2);
+    send_to_id(NEW_ID, 0);
+    send_to_id(2, 1);
+}
+
+/* After that, once more what was found without a search before. */
+static void test_search(void)
+{
+    rule_destination();
+    rule_absent_id();
+    rule_broadcast();
+    test_self();
+}
+
 /* Each vector reaches the same vector, as an edge (no bit in TMR). */
 static void test_all_notification_vectors(void)
 {
@@ -159,15 +209,6 @@ static void test_all_notification_vectors(void)
 }
 
 /* ---- R58 ---- */
-
-static void test_self(void)
-{
-    send_setup();
-    CHECK_EQ(send_user(0), SENT);
-    CHECK(apic_requested(NV));
-    CHECK_EQ(ipis_taken(1, NV), 0);
-    CHECK_EQ(ipis_taken(0, NV), 1);
-}
 
 static volatile uint32_t esr_before, esr_after, esr_legal;
 static volatile bool illegal_requested;
@@ -293,5 +334,7 @@ const struct test tests[] = {
     { "R58-illegal-vector", test_illegal_vector, 3 },
     { "R58-disabled-apic", test_disabled_apic, 3 },
     { "R59-icr", rule_icr, 3 },
+    { "R56-changed-id", test_changed_id, 3 },
+    { "R56-search", test_search, 3 },
     {}
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SENDUIPI: how it reaches UITT and UPID (R44, R47-R52, R60, R61). */
+#include "modes.h"
 #include "send_rules.h"
 
 const char *const test_group = "/uintr/senduipi";
@@ -93,6 +94,34 @@ static void test_canonical_entry(void)
         wrmsr(UINTR_MSR_TT, 0xffff7ffffffffff0 | UINTR_TT_ENABLE);
         pf_at(send_user(1), 0, 0xffff800000000000);
     }
+}
+
+/* With five levels the other 9 bits are addresses too, and no more than 57. */
+static void test_five_levels(void)
+{
+    const uint64_t alias = BIT(48);
+    uint64_t *top;
+
+    if (!(cpuid(7, 0).ecx & BIT(16))) {
+        skip("no LA57");
+    }
+    send_setup();
+    upid_fill(upid, UPID_SN, 0);
+    vm_la57(true);
+    top = (uint64_t *)(read_cr3() & ~(PAGE_SIZE - 1));
+    top[1] = top[0];
+    send_table[0].upid = (uint64_t)upid + alias;
+    wrmsr(UINTR_MSR_TT, ((uint64_t)send_table + alias) | UINTR_TT_ENABLE);
+    CHECK_EQ(send_user(0), SENT);
+    CHECK_UPID(upid, UPID_SN, BIT(SEND_UV));
+    send_table[0].upid = BIT(49);
+    pf_at(send_user(0), PF_W, BIT(49));
+    send_table[0].upid = BIT(56);
+    CHECK_EQ(send_user(0), FAULT_GP);
+    send_table[0].upid = BIT(63);
+    CHECK_EQ(send_user(0), FAULT_GP);
+    top[1] = 0;
+    vm_la57(false);
 }
 
 /* ---- rights ---- */
@@ -422,6 +451,7 @@ const struct test tests[] = {
     { "R44-table-in-rom", test_table_in_rom },
     { "R47-canonical-entry", test_canonical_entry },
     { "R47-canonical-upid", rule_canonical_upid },
+    { "R47-five-levels", test_five_levels },
     { "R48-supervisor-pages", test_supervisor_pages },
     { "R49-unmapped", rule_unmapped },
     { "R49-reserved-page-bit", test_reserved_page_bit },
