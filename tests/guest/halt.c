@@ -302,17 +302,15 @@ static void test_wait_for_sipi(void)
     start(1, spin_as_receiver, 0);
     post(1, 49);
     CHECK(WAIT_FOR(ui_count == 1));
-    apic_icr(1, ICR_INIT | ICR_ASSERT);
-    delay(100000);
+    smp_init(1);
     count = *spins;
     post(1, 50);
     delay(400000);
     CHECK_EQ(*spins, count);
     CHECK_EQ(ui_count, 1);
     CHECK_EQ(sleepers[1].upid.pir, BIT(50));
-    cpus[1].self = NULL;                /* the next smp_run() starts it anew */
-    cpus[1].work = NULL;
     cpus[1].running = NULL;
+    smp_startup(1);
     end();
     test_peer();
 }

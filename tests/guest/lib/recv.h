@@ -54,15 +54,15 @@ uint64_t recv_rr(void);                 /* UIRR */
 
 /*
  * The same for code that is copied to COMPAT_CODE, where 32-bit code can run
- * and far transfers can go: there it knows a label as COMPAT("label").
+ * and far transfers can go: there it knows a label as COMPAT(program, label).
  */
-#define COMPAT_PROGRAM(name, text)                                          \
+#define COMPAT_PROGRAM(name, ...)                                           \
     extern char name[], name##_end[];                                       \
-    asm(".pushsection .text\n.code32\n.set compat_start, .\n" #name ":\n"   \
-        text "\n.code64\n" #name "_end:\n.popsection\n")
-#define COMPAT(label)   "(0x50000000 + " label " - compat_start)"
-#define FRAME_COMPAT(name) frame_compat(3, name, name##_end - name)
+    asm(".pushsection .text\n.code32\n" #name ":\n" __VA_ARGS__            \
+        "\n.code64\n" #name "_end:\n.popsection\n")
+#define COMPAT(name, label) "(0x50000000 + " #label " - " #name ")"
 #define COMPAT_ADDRESS(name, label) (COMPAT_CODE + ((label) - (name)))
+#define FRAME_COMPAT(name) frame_compat(3, name, name##_end - name)
 
 /* run() in ring 3 from a label, with RFLAGS bits besides the fixed one. */
 uint64_t run_code(const char *code, uint64_t rflags);
