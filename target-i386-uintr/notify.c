@@ -76,6 +76,17 @@ static void find_fault(CPUX86State *env)
     memcpy(&cs->jmp_env, &outer, sizeof(outer));
 }
 
+/* cpu_vmexit() leaves the exit's code only where the hypervisor reads it. */
+static bool is_nested_page_exit(CPUX86State *env)
+{
+    CPUState *cs = env_cpu(env);
+
+    return cs->exception_index == EXCP_VMEXIT &&
+           x86_ldq_phys(cs, env->vm_vmcb +
+                        offsetof(struct vmcb, control.exit_code)) ==
+           SVM_EXIT_NPF;
+}
+
 /*
  * The notification is gone, as on hardware, but nothing else is: ON and PIR
  * were not touched (R85, R87).  A nested-page exit comes first and leaves the
@@ -93,8 +104,7 @@ static G_NORETURN void fault(X86CPU *cpu)
         raise_exception_err_ra(env, EXCP0D_GPF, ERROR_CODE_EXT, 0);
     }
     find_fault(env);
-    if (cs->exception_index == EXCP_VMEXIT &&
-        env->error_code == SVM_EXIT_NPF) {
+    if (is_nested_page_exit(env)) {
         cpu_interrupt(cs, CPU_INTERRUPT_HARD);
     } else {
         acknowledge(cpu);
