@@ -162,11 +162,22 @@ static uint64_t lock_btr(volatile uint64_t *word, uint64_t bit)
 
 static uint64_t locked_posts;
 static uint32_t lost_posts, lost_toggles;
+static volatile uint32_t cpus_ready;
+
+/* Starting a CPU takes longer than a thousand posts: begin together. */
+static void wait_for_all(void)
+{
+    __atomic_fetch_add(&cpus_ready, 1, __ATOMIC_SEQ_CST);
+    while (cpus_ready < 4) {
+        cpu_relax();
+    }
+}
 
 /* Vectors of this CPU alone: a bit that is not there was undone by another. */
 static void post_and_take(uint64_t cpu)
 {
     uintr_sender(send_table, SEND_ENTRIES);
+    wait_for_all();
     for (uint64_t i = 0; i < locked_posts; i++) {
         uint64_t vector = cpu + i * 3 % 63;
 
@@ -180,6 +191,7 @@ static void post_and_take(uint64_t cpu)
 static void toggle(uint64_t unused)
 {
     (void)unused;
+    wait_for_all();
     for (uint64_t i = 0; i < locked_posts; i++) {
         uint64_t old = __atomic_fetch_xor(&upid->low, UPID_SN, __ATOMIC_SEQ_CST);
 
@@ -198,7 +210,7 @@ void rule_locked(uint64_t posts)
         send_table[v] = uitte(v, upid);
     }
     locked_posts = posts & ~1ull;
-    lost_posts = lost_toggles = 0;
+    lost_posts = lost_toggles = cpus_ready = 0;
     for (int cpu = 1; cpu < 4; cpu++) {
         smp_run(cpu, cpu == 3 ? toggle : post_and_take, cpu);
     }
