@@ -52,8 +52,10 @@ static void load(void)
     }
 }
 
+/* The last of a name counts, so that a command line can overrule a stanza. */
 static const char *find(const char *name)
 {
+    const char *found = NULL;
     size_t n = strlen(name);
 
     if (!loaded) {
@@ -61,7 +63,7 @@ static const char *find(const char *name)
     }
     for (const char *word = words; *word; ) {
         if (!strncmp(word, name, n) && word[n] == '=') {
-            return word + n + 1;
+            found = word + n + 1;
         }
         while (*word && *word != ' ') {
             word++;
@@ -70,7 +72,7 @@ static const char *find(const char *name)
             word++;
         }
     }
-    return NULL;
+    return found;
 }
 
 bool arg_given(const char *name)
