@@ -270,7 +270,9 @@ static void test_disabled_apic(void)
     smp_run(2, send_without_apic, 0);
     smp_wait(2);
     CHECK_UPID(upid, low | UPID_ON, BIT(SEND_UV));
-    CHECK_EQ(ipis_taken(1, NV), 0);
+    for (int cpu = 0; cpu < CPUS; cpu++) {
+        CHECK_EQ(ipis_taken(cpu, NV), 0);
+    }
     upid->low = low;
     CHECK_EQ(send_user(0), SENT);
     CHECK_EQ(ipis_taken(1, NV), 1);
