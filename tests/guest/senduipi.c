@@ -122,7 +122,8 @@ static void test_operand_size(void)
 
 static void test_rip_of_fault(void)
 {
-    const struct insn vmxon_like = INSN(0xf3, 0x0f, 0xc7, 0xb4, 0x24, 1, 0, 0, 0);
+    const struct insn vmxon_like =
+        INSN(0xf3, 0x0f, 0xc7, 0xb4, 0x24, 1, 0, 0, 0);
 
     send_setup();
     uintr_sender(send_table, 1);
@@ -222,7 +223,9 @@ static void test_neighbours_untouched(void)
     }
     CHECK_EQ(send_user(31), SENT);
     for (int i = 0; i < SEND_UPIDS; i++) {
-        CHECK_UPID(&send_upids[i], UPID_SN, i == 31 ? BIT(63) | 31 : (uint64_t)i);
+        uint64_t pir = i == 31 ? BIT(63) | i : (uint64_t)i;
+
+        CHECK_UPID(&send_upids[i], UPID_SN, pir);
         CHECK_EQ(send_table[i].low, 0x3f01);
     }
 }

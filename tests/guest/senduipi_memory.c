@@ -236,7 +236,8 @@ static void test_pkrs(void)
 static void map_upid(uint64_t physical)
 {
     vm_map(WINDOW, physical, PTE_P | PTE_W);
-    send_table[0] = uitte(SEND_UV, (struct upid *)(WINDOW + physical % PAGE_SIZE));
+    send_table[0] = uitte(SEND_UV,
+                          (struct upid *)(WINDOW + physical % PAGE_SIZE));
 }
 
 /* No 16-byte atomic operation reaches a device: the same rules hold. */

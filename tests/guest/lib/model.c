@@ -425,7 +425,7 @@ void model_run(struct model *m)
     m->end = MODEL_REFUSES;
 }
 
-/* ---- MSRs (R13-R18); LA57 is enumerated, so 57 bits count as canonical ---- */
+/* ---- MSRs (R13-R18): canonical for what CPUID says, not for CR4.LA57 ---- */
 
 uint64_t model_wrmsr(struct model *m, uint32_t msr, uint64_t value)
 {

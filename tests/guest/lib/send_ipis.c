@@ -4,7 +4,8 @@
 
 #define CPUS 3
 #define OTHER_VECTOR 0x51
-#define ICR_NOT_VECTOR_OR_STATUS 0xc8f00    /* mode, logical, trigger, shorthand */
+/* Delivery mode, logical, trigger, shorthand */
+#define ICR_NOT_VECTOR_OR_STATUS 0xc8f00
 
 static struct upid *const upid = &send_upids[0];
 

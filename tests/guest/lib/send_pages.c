@@ -193,7 +193,8 @@ static void toggle(uint64_t unused)
     (void)unused;
     wait_for_all();
     for (uint64_t i = 0; i < locked_posts; i++) {
-        uint64_t old = __atomic_fetch_xor(&upid->low, UPID_SN, __ATOMIC_SEQ_CST);
+        uint64_t old = __atomic_fetch_xor(&upid->low, UPID_SN,
+                                          __ATOMIC_SEQ_CST);
 
         lost_toggles += !!(old & UPID_SN) != (i & 1);
         lock_btr(&upid->low, 0);
