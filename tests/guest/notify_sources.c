@@ -168,6 +168,41 @@ static void test_extint(void)
     CHECK_EQ(recv_rr(), 0);
 }
 
+static volatile uint64_t pir_at_gate;
+
+static void look_from_gate(struct frame *f)
+{
+    (void)f;
+    gate_calls++;
+    pir_at_gate = recv_upid->pir;
+    pic_off();
+    pic_eoi();
+}
+
+/* With both waiting the 8259 comes first; the notification is not lost. */
+static void test_extint_and_notification(void)
+{
+    recv_begin();
+    recv_post(BIT(4));
+    pit_once(0);
+    pic_on(VEC_HIGH);
+    gate_calls = 0;
+    trap_handle(VEC_HIGH, look_from_gate);
+    apic_write(APIC_LVT_LINT0, 0x700);
+    pit_once(20);
+    CHECK(WAIT_FOR(pic_requested()));
+    recv_request();
+    sti();
+    CHECK(WAIT_FOR(gate_calls && !recv_upid->pir));
+    cli();
+    apic_write(APIC_LVT_LINT0, 0x10000);
+    trap_handle(VEC_HIGH, NULL);
+    CHECK_EQ(gate_calls, 1);
+    CHECK_EQ(pir_at_gate, BIT(4));
+    CHECK_TAKEN();
+    CHECK_EQ(recv_rr(), BIT(4));
+}
+
 /*
  * A long string instruction in ring 3, met by the timer in its middle.  Every
  * page of its source is the UPID's page, so the copy tells when PIR was taken.
@@ -243,5 +278,6 @@ const struct test tests[] = {
     { "R68-senduipi", test_source_senduipi },
     { "R73-rep", test_rep },
     { "R76-extint", test_extint },
+    { "R76-extint-and-notification", test_extint_and_notification },
     {}
 };

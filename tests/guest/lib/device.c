@@ -8,6 +8,7 @@
 #define PIC_CASCADE     0x04
 #define PIC_8086        0x01
 #define PIC_EOI         0x20
+#define PIC_READ_IRR    0x0a
 #define PIC_ONLY_IRQ0   0xfe
 
 #define PIT_DATA        0x40
@@ -44,6 +45,12 @@ void pic_on(uint8_t base)
     outb(PIC1_DATA, PIC_8086);
     outb(PIC1_DATA, PIC_ONLY_IRQ0);
     outb(PIC2_DATA, 0xff);
+}
+
+bool pic_requested(void)
+{
+    outb(PIC1_COMMAND, PIC_READ_IRR);
+    return inb(PIC1_COMMAND) & 1;
 }
 
 void pic_eoi(void)

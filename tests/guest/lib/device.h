@@ -8,6 +8,7 @@
 /* ---- 8259: IRQ 0 only, at vector base; pic_off() masks all ---- */
 
 void pic_on(uint8_t base);
+bool pic_requested(void);               /* IRQ 0 waits */
 void pic_eoi(void);
 void pic_off(void);
 
