@@ -15,9 +15,11 @@
 #include "internal.h"
 #include "trace.h"
 
-/* R99.  CS.L and EFER.LMA together are HF_CS64; MOV SS and STI shadows look
+/*
+ * R99.  CS.L and EFER.LMA together are HF_CS64; MOV SS and STI shadows look
  * alike in QEMU, and the difference cannot be seen at CPL 3 (R101).  RFLAGS.IF
- * does not matter (R100). */
+ * does not matter (R100).
+ */
 bool x86_uintr_deliverable(CPUX86State *env)
 {
     return env->uintr.rr && env->uintr.uif && uintr_enabled(env) &&

@@ -41,7 +41,7 @@ static void send_locked(APICCommonState *apic, uint32_t dest, uint8_t vector)
 static void ring(CPUState *cs)
 {
     qatomic_or(&cs->interrupt_request, CPU_INTERRUPT_POLL);
-    smp_mb();
+    smp_mb(); /* pairs with the one before the receiver's look */
     if (qatomic_read(&cs->halted)) {
         BQL_LOCK_GUARD();
         qemu_cpu_kick(cs);

@@ -14,7 +14,7 @@ const char *const test_group = "/speed";
 
 struct side {
     volatile uint64_t hits;
-    uint64_t answer;            /* whom the handler answers: ICR or UITT index */
+    uint64_t answer;            /* whom the handler answers */
     uint64_t pad[6];
 } __attribute__((aligned(64)));
 
