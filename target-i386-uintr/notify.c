@@ -174,12 +174,13 @@ static bool stays_halted(X86CPU *cpu)
 {
     CPUX86State *env = &cpu->env;
     CPUState *cs = CPU(cpu);
+    uint32_t request = qatomic_read(&cs->interrupt_request) &
+                       ~CPU_INTERRUPT_POLL;
     bool intercepted = (env->hflags & HF_GUEST_MASK) &&
                        cpu_svm_has_intercept(env, SVM_EXIT_INTR);
 
     return !intercepted && is_notification(cpu) &&
-           x86_cpu_pending_interrupt(cs, cs->interrupt_request) ==
-           CPU_INTERRUPT_HARD;
+           x86_cpu_pending_interrupt(cs, request) == CPU_INTERRUPT_HARD;
 }
 
 static void identify_halted(X86CPU *cpu)
