@@ -23,7 +23,7 @@ static bool through_alias;          /* receivers name their UPIDs so */
 static struct uitte table[(LAST_CPU + 1) * UINTR_VECTORS];
 
 CODE(hlt_code, "sti; hlt; after_hlt: cli; " EXIT_ASM);
-LABEL(after_hlt);
+extern char after_hlt[];
 CODE(cli_hlt_code, "cli; hlt; " EXIT_ASM);
 
 static struct sleeper *me(void)

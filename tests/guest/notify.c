@@ -407,7 +407,7 @@ static void test_upid_not_consulted(void)
 }
 
 CODE(user_stui, STUI_BYTES "\nafter_stui: nop; " EXIT_ASM);
-LABEL(after_stui);
+extern char after_stui[];
 
 static void test_uif_not_consulted(void)
 {

@@ -106,12 +106,9 @@ static void test_source_ioapic(void)
 {
     recv_begin();
     recv_post(BIT(5));
-    pit_once(0);
-    delay(100000);
-    ioapic_route(PIT_IOAPIC_PIN, NV);
-    pit_once(20);
+    pit_interrupt(200, NV);
     check_source(BIT(5));
-    ioapic_route(PIT_IOAPIC_PIN, RTE_MASKED);
+    pit_mask();
 }
 
 static void test_source_msi(void)
@@ -151,7 +148,6 @@ static void test_extint(void)
 {
     recv_begin();
     recv_post(BIT(3));
-    pit_once(0);
     pic_on(NV);
     apic_write(APIC_LVT_LINT0, 0x700);
     trap_handle(NV, count_gate);
@@ -184,7 +180,6 @@ static void test_extint_and_notification(void)
 {
     recv_begin();
     recv_post(BIT(4));
-    pit_once(0);
     pic_on(VEC_HIGH);
     gate_calls = 0;
     trap_handle(VEC_HIGH, look_from_gate);

@@ -13,7 +13,7 @@ const char *const test_group = "/uintr/predecessor";
 
 CODE(user_code, "nop; " EXIT_ASM);
 CODE(uiret_code, "incq steps(%rip); the_uiret: " UIRET_BYTES);
-LABEL(the_uiret);
+extern char the_uiret[];
 CODE(uiret_target, "pushfq; pop %rbx; cld; " EXIT_ASM);
 volatile uint64_t steps;
 
@@ -159,7 +159,7 @@ static void u8_testui_tells(void)
 }
 
 CODE(stui_code, STUI_BYTES "; after_stui: incq steps(%rip); " EXIT_ASM);
-LABEL(after_stui);
+extern char after_stui[];
 
 static void u9_stui_delivers(void)
 {

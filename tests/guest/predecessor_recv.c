@@ -12,9 +12,9 @@ const char *const test_group = "/uintr/predecessor";
 #define OLD_VECTOR      0xec    /* the one notification vector it knew */
 
 CODE(user_code, "nop; user_code_2: nop; " EXIT_ASM);
-LABEL(user_code_2);
+extern char user_code_2[];
 CODE(stui_code, STUI_BYTES "; after_stui: nop; " EXIT_ASM);
-LABEL(after_stui);
+extern char after_stui[];
 
 static struct uitte table[UINTR_VECTORS];
 
@@ -200,7 +200,7 @@ static void n10_many_under_clui(void)
 COMPAT_PROGRAM(compat_code,
     "nop; nop; ljmp $0x33, $" COMPAT(compat_code, compat_target) "\n"
     ".code64\n compat_target: nop; " EXIT_ASM);
-LABEL(compat_target);
+extern char compat_target[];
 
 static void n11_not_in_compat_mode(void)
 {

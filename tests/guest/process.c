@@ -10,7 +10,7 @@ const char *const test_group = "/uintr/process";
 
 CODE(window_code, "nop; nop; nop; " EXIT_ASM);
 CODE(kernel_window, "sti; before_fault: nop; at_fault: nop; cli; " EXIT_ASM);
-LABEL(at_fault);
+extern char at_fault[];
 
 static void test_on_clear(void)
 {

@@ -12,7 +12,7 @@ const char *const test_group = "/uintr/recognize";
 _Static_assert(SEL_UCODE == 0x33, "SEL_UCODE_ASM");
 
 CODE(user_code, "nop; user_code_2: nop; " EXIT_ASM);
-LABEL(user_code_2);
+extern char user_code_2[];
 
 static void check_one_delivery(int vector, uint64_t rip)
 {
@@ -185,20 +185,20 @@ static void test_far_return(void)
 COMPAT_PROGRAM(ljmp_code,
     "nop; ljmp $" SEL_UCODE_ASM ", $" COMPAT(ljmp_code, ljmp_target) "\n"
     ".code64\n ljmp_target: nop; " EXIT_ASM);
-LABEL(ljmp_target);
+extern char ljmp_target[];
 COMPAT_PROGRAM(lcall_code,
     "nop; lcall $" SEL_UCODE_ASM ", $" COMPAT(lcall_code, lcall_target) "\n"
     ".code64\n lcall_target: nop; " EXIT_ASM);
-LABEL(lcall_target);
+extern char lcall_target[];
 COMPAT_PROGRAM(lret32_code,
     "nop; push $" SEL_UCODE_ASM "; push $" COMPAT(lret32_code, lret_target)
     "\n lret\n.code64\n lret_target: nop; " EXIT_ASM);
-LABEL(lret_target);
+extern char lret_target[];
 COMPAT_PROGRAM(iret32_code,
     "nop; pushf; push $" SEL_UCODE_ASM "\n push $"
     COMPAT(iret32_code, iret_target) "\n iret\n"
     ".code64\n iret_target: nop; " EXIT_ASM);
-LABEL(iret_target);
+extern char iret_target[];
 
 /*
  * Pending all the way through 32-bit code, delivered at the target.  Again
@@ -324,7 +324,7 @@ static void test_cr4_last(void)
 /* ---- UIF, in ring 3 ---- */
 
 CODE(stui_code, "nop; " STUI_BYTES "; after_stui: nop; " EXIT_ASM);
-LABEL(after_stui);
+extern char after_stui[];
 
 static void test_stui(void)
 {
@@ -339,7 +339,7 @@ CODE(uiret_code,
     "mov %rsp, %rax; push %rax; pushfq\n"
     "lea uiret_target(%rip), %rcx; push %rcx\n"
     UIRET_BYTES "\n ud2; uiret_target: nop; " EXIT_ASM);
-LABEL(uiret_target);
+extern char uiret_target[];
 
 static void test_uiret(void)
 {
@@ -353,7 +353,7 @@ static void test_uiret(void)
 CODE(mov_ss_code,
     "mov %ss, %eax; mov %eax, %ss; " STUI_BYTES "\n"
     "after_shadow: nop; " EXIT_ASM);
-LABEL(after_shadow);
+extern char after_shadow[];
 
 static void test_mov_ss_shadow_ends(void)
 {
@@ -390,7 +390,7 @@ static void test_return_from_interrupt(void)
 }
 
 CODE(ud2_code, "ud2; after_ud2: nop; " EXIT_ASM);
-LABEL(after_ud2);
+extern char after_ud2[];
 
 static void test_return_from_exception(void)
 {
@@ -408,7 +408,7 @@ CODE(syscall_entry,
     "mov syscall_rsp(%rip), %rsp; sysretq");
 uint64_t syscall_rsp, syscall_stack;
 CODE(syscall_code, "syscall; after_syscall: nop; " EXIT_ASM);
-LABEL(after_syscall);
+extern char after_syscall[];
 
 static void test_notification_in_system_call(void)
 {

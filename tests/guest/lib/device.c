@@ -14,6 +14,8 @@
 #define PIT_DATA        0x40
 #define PIT_COMMAND     0x43
 #define PIT_MODE0       0x30
+#define PIT_READ_STATUS 0xe2
+#define PIT_OUTPUT      0x80
 #define PIT_HZ          1193182ull
 
 #define IOAPIC_SELECT   0xfec00000ull
@@ -89,6 +91,31 @@ void ioapic_route(int pin, uint32_t low)
 uint32_t ioapic_read(int pin)
 {
     return *ioapic(IOAPIC_RTE + 2 * pin);
+}
+
+static bool pit_risen(void)
+{
+    outb(PIT_COMMAND, PIT_READ_STATUS);
+    return inb(PIT_DATA) & PIT_OUTPUT;
+}
+
+/*
+ * The pin is masked while the counter is written, or what was left in it
+ * might interrupt.  If the host took so long that the output has risen
+ * meanwhile, that interrupt may be lost: ask for it again.
+ */
+void pit_interrupt(uint32_t us, uint32_t entry_low)
+{
+    do {
+        pit_mask();
+        pit_once(us);
+        ioapic_route(PIT_IOAPIC_PIN, entry_low);
+    } while (pit_risen());
+}
+
+void pit_mask(void)
+{
+    ioapic_route(PIT_IOAPIC_PIN, RTE_MASKED);
 }
 
 static uint32_t pci_read(int slot, int reg)

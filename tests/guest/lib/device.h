@@ -12,10 +12,14 @@ bool pic_requested(void);               /* IRQ 0 waits */
 void pic_eoi(void);
 void pic_off(void);
 
-/* ---- 8254 channel 0: its output rises once, about us microseconds later ---- */
+/* ---- 8254 channel 0: its output rises once, after about us ---- */
 
 #define PIT_IOAPIC_PIN  2
 void pit_once(uint32_t us);
+
+/* The same, through this entry of the I/O APIC; never less than one rise. */
+void pit_interrupt(uint32_t us, uint32_t entry_low);
+void pit_mask(void);
 
 /* ---- I/O APIC ---- */
 
@@ -28,8 +32,10 @@ void pit_once(uint32_t us);
 void ioapic_route(int pin, uint32_t low);
 uint32_t ioapic_read(int pin);
 
-/* ---- edu: raises INTx or MSI on command, and has a 64-byte block of
- * registers that behaves like memory at edu_registers() ---- */
+/*
+ * ---- edu: raises INTx or MSI on command; edu_registers() is a UPID's worth
+ * of registers that behave like memory ----
+ */
 
 bool edu_find(void);                    /* false: not in this machine */
 void edu_use_msi(uint32_t dest, int vector);

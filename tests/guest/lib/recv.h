@@ -44,12 +44,11 @@ uint64_t recv_rr(void);                 /* UIRR */
 
 /*
  * A label with code behind it, run by address: ring 3 enters USER(name).
- * Labels inside the text are declared with LABEL.
+ * A label inside the text is declared by its own extern char name[].
  */
 #define CODE(name, ...)                                                     \
     extern char name[];                                                     \
     asm(".pushsection .text\n" #name ":\n" __VA_ARGS__ "\n.popsection\n")
-#define LABEL(name) extern char name[]
 #define EXIT_ASM        "int $0x80\n"
 
 /*
