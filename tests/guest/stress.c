@@ -274,10 +274,13 @@ static void check_posts(void)
            task_counts.faults[WINDOW_STACK]);
 }
 
-/* A stress that never met its obstacles has shown nothing. */
+/*
+ * A stress that never met its obstacles has shown nothing.  On one host thread
+ * system calls are few, and now and then none of them comes to halt.
+ */
 static void check_obstacles(void)
 {
-    CHECK(task_counts.halts);
+    CHECK(task_counts.halts || arg_is("accel", "single"));
     CHECK(task_counts.faults[WINDOW_PD]);
     CHECK(task_counts.faults[WINDOW_POST]);
     CHECK(task_counts.faults[WINDOW_UITT]);
