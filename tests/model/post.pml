@@ -333,7 +333,7 @@ inline unlock_after_poll() {
     }
 }
 
-/* apic_poll_irq(), then x86_uintr_poll(); each looks at the APIC once more */
+/* apic_poll_irq(), then x86_uintr_poll(), which looks at the APIC again */
 inline exec_poll() {
     d_step {
         C.poll = false;
@@ -345,11 +345,9 @@ inline exec_poll() {
         TAKE_POSTED(skip);
         if
         :: d_step { NOTIFICATION -> C.hard = false };
-           TAKE_POSTED(skip);
-           if
-           :: NOTIFICATION -> acknowledge(); process(); deliver_and_unlock()
-           :: !NOTIFICATION -> unlock_after_poll()
-           fi
+           acknowledge();
+           process();
+           deliver_and_unlock()
         :: !NOTIFICATION -> unlock_after_poll()
         fi
     :: !(C.hard && C.uinv && !C.poll) -> unlock_after_poll()
@@ -582,7 +580,7 @@ halt:                                       /* x86_cpu_exec_halt() */
        }
     :: !C.poll
     fi;
-    if                                      /* x86_uintr_identify_halted() */
+    if                                      /* x86_uintr_leaves_halt() */
     :: d_step { C.hard && C.uinv && FREE -> LOCK };
        do
        :: TAKE_POSTED(skip);
