@@ -13,7 +13,7 @@ VERDICTS = {0: "died without a verdict", 1: "QEMU failed",
             35: "payload failed", 124: "timeout"}
 PASS = 33
 
-# Deterministic mode is more than -icount: see docs/design.md.
+# Deterministic mode is more than -icount: see docs/determinism.md.
 ICOUNT = ["-accel", "tcg,thread=single", "-icount", "shift=4,sleep=off",
           "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]
 ACCELS = {
