@@ -37,6 +37,18 @@ def load_stanzas(path):
     return config
 
 
+def payload_command(stanza, image, accel, apic, qemu=QEMU, args=""):
+    """How a bare-metal payload is run; `args` come after the stanza's and overrule them."""
+    args = f"apic={apic} accel={accel} {stanza.get('args', '')} {args}"
+    cmd = [qemu, "-machine", stanza["machine"], "-nodefaults",
+           "-display", "none", "-no-reboot", "-m", stanza["memory"],
+           "-cpu", stanza["cpu"], "-smp", stanza["smp"], *ACCELS[accel],
+           "-bios", image,
+           "-fw_cfg", f"name=opt/farbell/args,string={args.strip()}"]
+    # Of two devices that claim a port the later one has it: pc-testdev takes 0xe8-0xeb.
+    return cmd + shlex.split(stanza.get("extra", "")) + REPORT_PORTS
+
+
 def execute(cmd, seconds):
     """Output and status; SIGKILL at the limit, as a spinning QEMU ignores
     SIGTERM for long."""
