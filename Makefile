@@ -2,7 +2,7 @@
 # The commands people type. What they do is in scripts/ and in meson.build.
 
 .PHONY: help prep build check check-full check-one list-tests demo style \
-	refresh-patches check-upstream check-builds check-linux
+	refresh-patches check-upstream check-builds check-linux bench bench-linux
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -26,6 +26,14 @@ check-one: build
 ## make check-linux      boot Debian's stock kernel in every variant
 check-linux: build
 	@scripts/check linux
+
+## make bench            measure, side by side with the stock QEMU
+bench: build
+	@bench/uintr
+
+## make bench-linux      the same with boots of Debian's stock kernel
+bench-linux: build
+	@bench/uintr --linux
 
 ## make list-tests       the names for check-one
 list-tests:
