@@ -78,9 +78,13 @@ class Machine:
             raise Error(f"QEMU is gone: {self.complaint()}") from error
         return self.answer("return")
 
+    def show(self, line):
+        """What a command of the human monitor prints."""
+        return self.ask("human-monitor-command", command_line=line).replace("\r\n", "\n").strip()
+
     def monitor(self, line):
         """A command of the human monitor; what it prints is an error."""
-        said = self.ask("human-monitor-command", command_line=line).strip()
+        said = self.show(line)
         if said:
             raise Error(f"{line}: {said}")
 

@@ -2,59 +2,10 @@
 """Ways to interrupt a running machine from outside, at moments that the host chooses."""
 import contextlib
 import random
-import re
-import socket
 import time
 
-from qmp import PATIENCE, Error
-
-
-class Debugger:
-    """The remote protocol as gdb speaks it; connecting stops the machine."""
-
-    def __init__(self, path):
-        self.data = b""
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
-        try:
-            self.socket.connect(path)
-            self.ask("?")
-        except BaseException:
-            self.socket.close()
-            raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        self.socket.close()
-
-    def put(self, text):
-        self.socket.sendall(b"+$%s#%02x" % (text.encode(), sum(text.encode()) & 0xff))
-
-    def ask(self, text):
-        self.put(text)
-        return self.answer()
-
-    def answer(self):
-        while not (packet := re.search(rb"\$([^#]*)#..", self.data)):
-            more = self.socket.recv(65536)
-            if not more:
-                raise Error("the debugger's line is cut")
-            self.data += more
-        self.data = self.data[packet.end():]
-        return packet[1].decode()
-
-    def resume(self, how="vCont;c"):
-        """The thread that stopped next."""
-        stop = re.match(r"T.*thread:([^;]+);", self.ask(how))
-        if not stop:
-            raise Error("the guest has finished")
-        return stop[1]
-
-    def interrupt(self):
-        self.socket.sendall(b"\x03")
-        self.answer()
+from qmp import Error
+from rsp import Debugger
 
 
 def pause():
