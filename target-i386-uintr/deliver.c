@@ -143,32 +143,36 @@ void x86_uintr_deliver(CPUX86State *env)
     uintr_set_rr(env, env->uintr.rr & ~(1ULL << vector));
 }
 
+void uintr_log_disabled(CPUX86State *env, const char *insn)
+{
+    qemu_log_mask(LOG_GUEST_ERROR, "CPU %d: %s with CR4.UINTR=0 raises #UD: "
+                  "set CR4 bit 25 first\n", env_cpu(env)->cpu_index, insn);
+}
+
 /* R31, R33: #UD before anything else. */
-static void require_enabled(CPUX86State *env, uintptr_t ra)
+static void require_enabled(CPUX86State *env, const char *insn, uintptr_t ra)
 {
     if (!uintr_enabled(env)) {
-        qemu_log_mask(LOG_GUEST_ERROR, "user-interrupt instruction with "
-                      "CR4.UINTR=0 raises #UD: set CR4 bit 25 first\n");
+        uintr_log_disabled(env, insn);
         raise_exception_ra(env, EXCP06_ILLOP, ra);
     }
 }
 
-
 void helper_stui(CPUX86State *env)
 {
-    require_enabled(env, GETPC());
+    require_enabled(env, "STUI", GETPC());
     uintr_set_uif(env, true);
 }
 
 void helper_clui(CPUX86State *env)
 {
-    require_enabled(env, GETPC());
+    require_enabled(env, "CLUI", GETPC());
     uintr_set_uif(env, false);
 }
 
 target_ulong helper_testui(CPUX86State *env)
 {
-    require_enabled(env, GETPC());
+    require_enabled(env, "TESTUI", GETPC());
     return env->uintr.uif ? CC_C : 0;                       /* R36 */
 }
 
@@ -218,7 +222,7 @@ void helper_uiret(CPUX86State *env)
     bool uif_loaded = env->features[FEAT_7_1_EDX] & CPUID_7_1_EDX_UIRET_UIF;
     UintrFrame frame;
 
-    require_enabled(env, ra);
+    require_enabled(env, "UIRET", ra);
     check_alignment(env, ra);
     frame = pop_frame(env, ra);
     if (!uintr_canonical_for_paging(env, frame.rip)) {

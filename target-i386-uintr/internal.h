@@ -81,6 +81,11 @@ typedef struct UintrUpid {
 uint64_t uintr_upid_take(CPUX86State *env, uint64_t address, void *host,
                          uint64_t *low);
 
+/* ---- deliver.c ---- */
+
+/* One line of the guest-error log for each such #UD. */
+void uintr_log_disabled(CPUX86State *env, const char *insn);
+
 /* ---- shared.c ---- */
 
 void uintr_look_for_shared_memory(void);

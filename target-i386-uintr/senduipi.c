@@ -4,7 +4,6 @@
 #include "qemu/atomic128.h"
 #include "qemu/bitops.h"
 #include "qemu/int128.h"
-#include "qemu/log.h"
 #include "exec/cpu_ldst.h"
 #include "exec/exec-all.h"
 #include "exec/helper-proto.h"
@@ -35,8 +34,7 @@ static void check_index(CPUX86State *env, uint64_t index, uintptr_t ra)
     UintrNullUitt null_uitt = env_archcpu(env)->uintr.null_uitt;
 
     if (!uintr_enabled(env)) {
-        qemu_log_mask(LOG_GUEST_ERROR, "user-interrupt instruction with "
-                      "CR4.UINTR=0 raises #UD: set CR4 bit 25 first\n");
+        uintr_log_disabled(env, "SENDUIPI");
         refuse(env, EXCP06_ILLOP, index, "CR4.UINTR=0", ra);
     }
     if (!(u->tt & UINTR_TT_ENABLE)) {
