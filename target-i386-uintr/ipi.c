@@ -101,6 +101,7 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
         return;
     }
     target = find_unlocked(dest);
+    trace_uintr_ipi(env_cpu(env)->cpu_index, dest, nv);
     if (target) {
         post_unlocked(target, nv);
     } else {

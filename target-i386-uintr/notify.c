@@ -32,6 +32,7 @@ static void acknowledge(X86CPU *cpu)
     int vector = apic_get_interrupt(cpu->apic_state);
 
     assert(vector == cpu->env.uintr.uinv);
+    trace_uintr_identify(CPU(cpu)->cpu_index, vector);
     apic_dismiss_interrupt(uintr_apic(cpu));
 }
 
