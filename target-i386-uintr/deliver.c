@@ -154,6 +154,7 @@ static void require_enabled(CPUX86State *env, const char *insn, uintptr_t ra)
 {
     if (!uintr_enabled(env)) {
         uintr_log_disabled(env, insn);
+        trace_uintr_insn_fault(env_cpu(env)->cpu_index, insn, EXCP06_ILLOP);
         raise_exception_ra(env, EXCP06_ILLOP, ra);
     }
 }
@@ -176,11 +177,22 @@ target_ulong helper_testui(CPUX86State *env)
     return env->uintr.uif ? CC_C : 0;                       /* R36 */
 }
 
+static void trace_uiret_fault(CPUX86State *env, int exception, const char *why)
+{
+    trace_uintr_uiret_fault(env_cpu(env)->cpu_index, exception,
+                            env->regs[R_ESP], why);
+}
+
 static uint64_t pop(CPUX86State *env, uint64_t address, int index,
                     uintptr_t ra)
 {
     if (!uintr_canonical_for_paging(env, address)) {
+        trace_uiret_fault(env, EXCP0C_STACK, "stack not canonical");
         raise_exception_err_ra(env, EXCP0C_STACK, 0, ra);   /* R128 */
+    }
+    if (trace_event_get_state_backends(TRACE_UINTR_UIRET_FAULT) &&
+        uintr_page_faults(env, address, 8, MMU_DATA_LOAD, index)) {
+        trace_uiret_fault(env, EXCP0E_PAGE, "stack");
     }
     return cpu_ldq_mmuidx_ra(env, address, index, ra);
 }
@@ -205,6 +217,7 @@ static void check_alignment(CPUX86State *env, uintptr_t ra)
                    (env->cr[0] & CR0_AM_MASK) && (env->eflags & AC_MASK);
 
     if (checked && (env->regs[R_ESP] & 7)) {
+        trace_uiret_fault(env, EXCP11_ALGN, "stack not aligned");
         raise_exception_err_ra(env, EXCP11_ALGN, 0, ra);    /* R128 */
     }
 }
@@ -226,6 +239,7 @@ void helper_uiret(CPUX86State *env)
     check_alignment(env, ra);
     frame = pop_frame(env, ra);
     if (!uintr_canonical_for_paging(env, frame.rip)) {
+        trace_uiret_fault(env, EXCP0D_GPF, "RIP not canonical");
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);     /* R127 */
     }
     trace_uintr_uiret(env_cpu(env)->cpu_index, frame.rip, frame.rsp,

@@ -72,6 +72,10 @@ static inline APICCommonState *uintr_apic(const X86CPU *cpu)
  */
 int uintr_supervisor_index(const CPUX86State *env);
 
+/* Would it?  The memory may cross into a second page. */
+bool uintr_page_faults(CPUX86State *env, uint64_t address, int size,
+                       MMUAccessType access, int index);
+
 typedef struct UintrUpid {
     uint64_t low;
     uint64_t pir;

@@ -4,11 +4,27 @@
 #include "qemu/atomic.h"
 #include "qemu/bswap.h"
 #include "exec/cpu_ldst.h"
+#include "exec/exec-all.h"
 #include "internal.h"
 
 int uintr_supervisor_index(const CPUX86State *env)
 {
     return env->hflags & HF_SMAP_MASK ? MMU_KSMAP64_IDX : MMU_KNOSMAP64_IDX;
+}
+
+bool uintr_page_faults(CPUX86State *env, uint64_t address, int size,
+                       MMUAccessType access, int index)
+{
+    uint64_t ends[] = { address, address + size - 1 };
+    void *host;
+
+    for (int i = 0; i < ARRAY_SIZE(ends); i++) {
+        if (probe_access_flags(env, ends[i], 1, access, index, true, &host,
+                               0) & TLB_INVALID_MASK) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /*

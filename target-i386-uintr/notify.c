@@ -99,12 +99,14 @@ static G_NORETURN void fault(X86CPU *cpu)
     CPUState *cs = CPU(cpu);
 
     replay_interrupt();
-    trace_uintr_notify_fault(cs->cpu_index, env->uintr.pd);
     if (!uintr_canonical_for_paging(env, env->uintr.pd)) {
+        trace_uintr_notify_fault(cs->cpu_index, EXCP0D_GPF, env->uintr.pd);
         acknowledge(cpu);
         raise_exception_err_ra(env, EXCP0D_GPF, ERROR_CODE_EXT, 0);
     }
     find_fault(env);
+    trace_uintr_notify_fault(cs->cpu_index, cs->exception_index,
+                             env->uintr.pd);
     if (is_nested_page_exit(env)) {
         cpu_interrupt(cs, CPU_INTERRUPT_HARD);
     } else {

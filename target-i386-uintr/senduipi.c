@@ -49,6 +49,19 @@ static void check_index(CPUX86State *env, uint64_t index, uintptr_t ra)
     }
 }
 
+/* The MMU raises the exception by itself: this only says that it will. */
+static void trace_page_fault(CPUX86State *env, uint64_t address,
+                             MMUAccessType access, uint64_t index,
+                             const char *what)
+{
+    if (trace_event_get_state_backends(TRACE_UINTR_SENDUIPI_FAULT) &&
+        uintr_page_faults(env, address, 16, access,
+                          uintr_supervisor_index(env))) {
+        trace_uintr_senduipi_fault(env_cpu(env)->cpu_index, index, EXCP0E_PAGE,
+                                   what);
+    }
+}
+
 /* R24, R44, R46, R47 */
 static Uitte read_uitte(CPUX86State *env, uint64_t index, uintptr_t ra)
 {
@@ -62,6 +75,7 @@ static Uitte read_uitte(CPUX86State *env, uint64_t index, uintptr_t ra)
     if (!uintr_canonical_for_paging(env, address)) {
         refuse(env, EXCP0D_GPF, index, "UITTE address not canonical", ra);
     }
+    trace_page_fault(env, address, MMU_DATA_LOAD, index, "UITTE");
     entry = cpu_ld16_mmu(env, address, oi, ra);
     low = int128_getlo(entry);
     upid = int128_gethi(entry);
@@ -175,6 +189,7 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
 
     check_index(env, index, ra);
     entry = read_uitte(env, index, ra);
+    trace_page_fault(env, entry.upid, MMU_DATA_STORE, index, "UPID");
     if (!post(env, &entry, &old, ra)) {
         refuse(env, EXCP0D_GPF, index, "reserved bit in UPID", ra);
     }
