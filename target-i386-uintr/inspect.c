@@ -15,6 +15,8 @@
 static const char *why_not_delivered(const CPUX86State *env)
 {
     const struct { bool holds; const char *reason; } causes[] = {
+        { !uintr_present(env), "no user interrupts: start with "
+                               "-cpu MODEL,uintr=on" },
         { !env->uintr.rr, "nothing is pending: UIRR is 0" },
         { !uintr_enabled(env), "CR4.UINTR is 0" },
         { !env->uintr.uif, "UIF is 0: CLUI, or a handler that has not "
@@ -107,8 +109,8 @@ static void hmp_info_uintr(Monitor *mon, const QDict *qdict)
         if (uintr_present(&X86_CPU(cs)->env)) {
             print_cpu(mon, cs);
         } else {
-            monitor_printf(mon, "CPU#%d has no user interrupts: start with "
-                           "-cpu MODEL,uintr=on\n", cs->cpu_index);
+            monitor_printf(mon, "CPU#%d: %s\n", cs->cpu_index,
+                           why_not_delivered(&X86_CPU(cs)->env));
         }
     }
 }
