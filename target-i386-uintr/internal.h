@@ -81,6 +81,12 @@ typedef struct UintrUpid {
     uint64_t pir;
 } UintrUpid;
 
+/*
+ * May a UPID be written there?  *host is null for what is not RAM, and where
+ * a debugger watches.
+ */
+bool uintr_upid_reach(CPUX86State *env, uint64_t address, void **host);
+
 /* R78-R80: clear ON, then take PIR.  @host is null for what is not RAM. */
 uint64_t uintr_upid_take(CPUX86State *env, uint64_t address, void *host,
                          uint64_t *low);

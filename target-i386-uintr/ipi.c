@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The notification IPI of SENDUIPI (R55-R59), with and without the big lock. */
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
 #include "hw/i386/apic.h"
@@ -9,6 +10,7 @@
 #include "system/cpu-timers.h"
 #include "internal.h"
 #include "posted.h"
+#include "source.h"
 #include "trace.h"
 
 #define APIC_ESR_SEND_ILLEGAL_VECTOR (1 << 5)
@@ -16,10 +18,8 @@
 #define APIC_ICR_ASSERT (1 << 14)
 #define APIC_FIRST_BROADCAST_ID 0xff
 
-bool apic_ids_moved;
-
 /* Fixed, physical, edge; 32-bit destinations as apic.c decodes them. */
-static void send_locked(APICCommonState *apic, uint32_t dest, uint8_t vector)
+static void send_locked(CPUState *sender, uint32_t dest, uint8_t vector)
 {
     MSIMessage msi = {
         .address = APIC_DEFAULT_ADDRESS |
@@ -27,9 +27,11 @@ static void send_locked(APICCommonState *apic, uint32_t dest, uint8_t vector)
                    (dest & 0xff) << MSI_ADDR_DEST_ID_SHIFT,
         .data = vector,
     };
+    InterruptSource outer = x86_source_enter(INTERRUPT_FROM_CPU,
+                                             sender->cpu_index);
 
-    BQL_LOCK_GUARD();
-    APIC_COMMON_GET_CLASS(apic)->send_msi(&msi);
+    apic_get_class(&error_abort)->send_msi(&msi);
+    x86_source_leave(outer);
 }
 
 /*
@@ -105,6 +107,7 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     if (target) {
         post_unlocked(target, nv);
     } else {
-        send_locked(apic, dest, nv);
+        BQL_LOCK_GUARD();
+        send_locked(env_cpu(env), dest, nv);
     }
 }

@@ -8,6 +8,8 @@
 
 const char *const test_group = "/uintr/notify-sources";
 
+#define MSI_WINDOW      0xfee00000ull
+
 static void need_edu(void)
 {
     if (!edu_find()) {
@@ -121,6 +123,15 @@ static void test_source_msi(void)
     check_source(BIT(6));
     edu_ack();
     edu_use_intx();
+}
+
+/* The MSI window takes a CPU's store as well as a device's. */
+static void test_source_store(void)
+{
+    recv_begin();
+    recv_post(BIT(8));
+    *(volatile uint32_t *)(MSI_WINDOW | apic_id() << 12) = NV;
+    check_source(BIT(8));
 }
 
 static void test_source_senduipi(void)
@@ -270,6 +281,7 @@ const struct test tests[] = {
     { "R68-timer", test_source_timer },
     { "R68-ioapic", test_source_ioapic },
     { "R68-msi", test_source_msi },
+    { "R68-store", test_source_store },
     { "R68-senduipi", test_source_senduipi },
     { "R73-rep", test_rep },
     { "R76-extint", test_extint },
