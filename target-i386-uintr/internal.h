@@ -104,6 +104,11 @@ void uintr_look_for_shared_memory(void);
 
 void uintr_inspect_class_init(ObjectClass *oc);
 
+/* ---- router.c ---- */
+
+/* True if @dest is in somebody's window: then the notification is theirs. */
+bool uintr_route(CPUState *sender, uint32_t dest, uint8_t vector);
+
 /* ---- ipi.c ---- */
 
 /* R56-R59: the notification of a post, as an ICR write of this CPU. */

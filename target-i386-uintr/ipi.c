@@ -8,6 +8,7 @@
 #include "hw/i386/apic-msidef.h"
 #include "hw/pci/msi.h"
 #include "system/cpu-timers.h"
+#include "inject.h"
 #include "internal.h"
 #include "posted.h"
 #include "source.h"
@@ -102,6 +103,9 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
         trace_uintr_ipi_lost(env_cpu(env)->cpu_index, "illegal vector");
         return;
     }
+    if (uintr_route(env_cpu(env), dest, nv)) {
+        return;
+    }
     target = find_unlocked(dest);
     trace_uintr_ipi(env_cpu(env)->cpu_index, dest, nv);
     if (target) {
@@ -110,4 +114,17 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
         BQL_LOCK_GUARD();
         send_locked(env_cpu(env), dest, nv);
     }
+}
+
+bool x86_uintr_inject(CPUState *sender, uint32_t apic_id, uint8_t vector)
+{
+    APICCommonState *target = apic_by_initial_id(apic_id);
+
+    if (!target || vector < APIC_FIRST_LEGAL_VECTOR) {
+        trace_uintr_ipi_lost(sender->cpu_index, target ? "illegal vector" :
+                             "global ID without a local APIC");
+        return false;
+    }
+    send_locked(sender, in_x2apic_mode(target) ? apic_id : target->id, vector);
+    return true;
 }
