@@ -96,6 +96,11 @@ uint64_t uintr_upid_take(CPUX86State *env, uint64_t address, void *host,
 /* One line of the guest-error log for each such #UD. */
 void uintr_log_disabled(CPUX86State *env, const char *insn);
 
+/* ---- watch.c ---- */
+
+/* From now on stores of others to this UPID are told of. */
+void uintr_watch_upid(uint64_t address, void *host);
+
 /* ---- shared.c ---- */
 
 void uintr_look_for_shared_memory(void);

@@ -6,10 +6,25 @@
 #include "exec/cpu_ldst.h"
 #include "exec/exec-all.h"
 #include "internal.h"
+#include "trace.h"
 
 int uintr_supervisor_index(const CPUX86State *env)
 {
     return env->hflags & HF_SMAP_MASK ? MMU_KSMAP64_IDX : MMU_KNOSMAP64_IDX;
+}
+
+/* The facility's own look at memory: a debugger of UPIDs is not told. */
+static int probe(CPUX86State *env, uint64_t address, int size,
+                 MMUAccessType access, int index, void **host)
+{
+    X86UintrConfig *config = &env_archcpu(env)->uintr;
+    int flags;
+
+    config->own_access = true;
+    flags = probe_access_flags(env, address, size, access, index, true, host,
+                               0);
+    config->own_access = false;
+    return flags;
 }
 
 bool uintr_page_faults(CPUX86State *env, uint64_t address, int size,
@@ -19,12 +34,22 @@ bool uintr_page_faults(CPUX86State *env, uint64_t address, int size,
     void *host;
 
     for (int i = 0; i < ARRAY_SIZE(ends); i++) {
-        if (probe_access_flags(env, ends[i], 1, access, index, true, &host,
-                               0) & TLB_INVALID_MASK) {
+        if (probe(env, ends[i], 1, access, index, &host) & TLB_INVALID_MASK) {
             return true;
         }
     }
     return false;
+}
+
+bool uintr_upid_reach(CPUX86State *env, uint64_t address, void **host)
+{
+    int flags = probe(env, address, sizeof(UintrUpid), MMU_DATA_STORE,
+                      uintr_supervisor_index(env), host);
+
+    if (*host && trace_event_get_state_backends(TRACE_UINTR_UPID_STORE)) {
+        uintr_watch_upid(address, *host);
+    }
+    return !(flags & TLB_INVALID_MASK);
 }
 
 /*

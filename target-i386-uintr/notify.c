@@ -43,9 +43,7 @@ static bool probe_upid(CPUX86State *env, void **host)
 
     *host = NULL;
     return uintr_canonical_for_paging(env, pd) &&
-           !(probe_access_flags(env, pd, sizeof(UintrUpid), MMU_DATA_STORE,
-                                uintr_supervisor_index(env), true, host, 0) &
-             TLB_INVALID_MASK);
+           uintr_upid_reach(env, pd, host);
 }
 
 static void process(CPUX86State *env, void *host)

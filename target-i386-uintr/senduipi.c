@@ -169,9 +169,12 @@ static bool post_alone(CPUX86State *env, uint64_t address, uint8_t vector,
 static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
                  uintptr_t ra)
 {
-    void *host = probe_write(env, entry->upid, sizeof(UintrUpid),
-                             uintr_supervisor_index(env), ra);
+    void *host;
 
+    if (!uintr_upid_reach(env, entry->upid, &host) || !host) {
+        host = probe_write(env, entry->upid, sizeof(UintrUpid),
+                           uintr_supervisor_index(env), ra);
+    }
     if (HAVE_CMPXCHG128 && host && !env_archcpu(env)->uintr.no_cmpxchg128) {
         return post_to_ram(host, entry->vector, old);
     }

@@ -42,6 +42,7 @@ typedef enum UintrNullUitt {
 typedef struct X86UintrConfig {
     UintrNullUitt null_uitt;
     bool no_cmpxchg128;     /* x-uintr-no-cmpxchg128: the fallback path */
+    bool own_access;        /* the facility itself is writing to a UPID */
 } X86UintrConfig;
 
 #endif

@@ -36,6 +36,9 @@
 #define EDU_RAISE       0x60
 #define EDU_ACK         0x64
 #define EDU_DMA         0x80
+#define EDU_BUFFER      0x40000
+#define EDU_DMA_RUN     BIT(0)
+#define EDU_DMA_TO_MEMORY BIT(1)
 
 static int edu_slot;
 
@@ -182,6 +185,20 @@ void edu_raise(void)
 void edu_ack(void)
 {
     *edu_register(EDU_ACK) = 1;
+}
+
+/* From the device's own buffer, which holds zeroes; it takes 100 ms. */
+void edu_dma_to(const volatile void *to, uint64_t size)
+{
+    volatile uint64_t *dma = (volatile uint64_t *)edu_register(EDU_DMA);
+
+    dma[0] = EDU_BUFFER;
+    dma[1] = (uint64_t)to;
+    dma[2] = size;
+    dma[3] = EDU_DMA_RUN | EDU_DMA_TO_MEMORY;
+    while (dma[3] & EDU_DMA_RUN) {
+        cpu_relax();
+    }
 }
 
 volatile void *edu_registers(void)

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who writes to a UPID?
+ *
+ * A page that holds a known UPID is kept as if it held code, so that stores
+ * to it take TCG's slow path and can be told of: plain ones, atomics, block
+ * helpers and DMA.  Translated code is the same as ever, and so is time under
+ * icount.  A UPID becomes known when a CPU uses it while somebody listens to
+ * the event uintr_upid_store; what user interrupts themselves write is not
+ * reported by it, they have events of their own.
+ */
+#include "qemu/osdep.h"
+#include "qemu/lockable.h"
+#include "qemu/thread.h"
+#include "exec/cputlb.h"
+#include "exec/exec-all.h"
+#include "exec/ramlist.h"
+#include "tcg/helper-tcg.h"
+#include "tcg/insn-start-words.h"
+#include "internal.h"
+#include "trace.h"
+
+#define UPID_ALIGN 64
+/* A guest may make up as many as it likes. */
+#define MOST_UPIDS 4096
+
+/* RAM address of a UPID -> its linear address when it was first seen. */
+static GHashTable *upids;
+static GHashTable *pages;           /* RAM addresses of their pages */
+static QemuMutex lock;
+
+static uint64_t *boxed(uint64_t value)
+{
+    return g_memdup2(&value, sizeof(value));
+}
+
+static bool page_is_watched(ram_addr_t page)
+{
+    uint64_t key = page & TARGET_PAGE_MASK;
+    QEMU_LOCK_GUARD(&lock);
+
+    return g_hash_table_contains(pages, &key);
+}
+
+/* False if none is there; else also its linear address. */
+static bool find_upid(uint64_t ram, uint64_t *linear)
+{
+    uint64_t *found;
+    QEMU_LOCK_GUARD(&lock);
+
+    found = g_hash_table_lookup(upids, &ram);
+    *linear = found ? *found : 0;
+    return found;
+}
+
+/* Where the guest is, without changing the state that a block keeps in it. */
+static uint64_t rip_of(CPUX86State *env, uintptr_t ra)
+{
+    CPUState *cs = env_cpu(env);
+    uint64_t data[TARGET_INSN_START_WORDS];
+    uint64_t base = env->segs[R_CS].base;
+
+    if (!ra || !cpu_unwind_state_data(cs, ra, data)) {
+        return env->eip;
+    }
+    if (tcg_cflags_has(cs, CF_PCREL)) {
+        data[0] |= (env->eip + base) & TARGET_PAGE_MASK;
+    }
+    return env->hflags & HF_CS64_MASK ? data[0] : (uint32_t)(data[0] - base);
+}
+
+static void on_store(CPUState *cs, ram_addr_t addr, ram_addr_t size,
+                     uintptr_t ra)
+{
+    CPUX86State *env = cs ? cpu_env(cs) : NULL;
+    uint64_t linear;
+
+    if (env && env_archcpu(env)->uintr.own_access) {
+        return;
+    }
+    for (ram_addr_t upid = QEMU_ALIGN_DOWN(addr, UPID_ALIGN);
+         upid < addr + size; upid += UPID_ALIGN) {
+        if (find_upid(upid, &linear)) {
+            ram_addr_t first = MAX(addr, upid);
+
+            trace_uintr_upid_store(env ? cs->cpu_index : -1,
+                                   env ? rip_of(env, ra) : 0, linear,
+                                   first - upid,
+                                   MIN(addr + size, upid + UPID_ALIGN) - first);
+        }
+    }
+}
+
+static const TLBWatch watch = {
+    .page_is_watched = page_is_watched,
+    .on_store = on_store,
+};
+
+static void start_watching(void)
+{
+    qemu_mutex_init(&lock);
+    upids = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+    pages = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    qatomic_store_release(&tlb_watch, &watch);
+}
+
+/* True if the page was not watched before. */
+static bool remember(uint64_t ram, uint64_t linear)
+{
+    QEMU_LOCK_GUARD(&lock);
+
+    if (g_hash_table_contains(upids, &ram) ||
+        g_hash_table_size(upids) >= MOST_UPIDS) {
+        return false;
+    }
+    g_hash_table_insert(upids, boxed(ram), boxed(linear));
+    return g_hash_table_add(pages, boxed(ram & TARGET_PAGE_MASK));
+}
+
+void uintr_watch_upid(uint64_t linear, void *host)
+{
+    static gsize once;
+    ram_addr_t ram = qemu_ram_addr_from_host(host);
+
+    if (g_once_init_enter(&once)) {
+        start_watching();
+        g_once_init_leave(&once, 1);
+    }
+    if (ram != RAM_ADDR_INVALID && remember(ram, linear)) {
+        tlb_protect_code(ram);
+    }
+}
