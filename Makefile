@@ -2,7 +2,8 @@
 # The commands people type. What they do is in scripts/ and in meson.build.
 
 .PHONY: help prep build check check-full check-one list-tests demo style \
-	refresh-patches check-upstream check-builds check-linux bench bench-linux
+	refresh-patches check-upstream check-builds check-linux check-mutants \
+	bench bench-linux
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -59,6 +60,10 @@ style: build
 check-upstream: build
 	@scripts/check-upstream
 	@scripts/check-migration
+
+## make check-mutants    break the overlay in every way listed, expect the tests to notice
+check-mutants: build
+	@scripts/check-mutants
 
 ## make check-builds     the configurations that are built but not tested
 check-builds: prep
