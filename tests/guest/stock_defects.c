@@ -145,10 +145,36 @@ static void test_timer_count(void)
     CHECK_EQ(apic_read(APIC_TIMER_NOW), 0);
 }
 
+/* An area whose second page is a device, or the first of all pages. */
+static void save_across(uint64_t va, uint64_t second)
+{
+    void *area = (void *)(va + PAGE_SIZE - 64);
+    uint64_t old = *vm_pte(va + PAGE_SIZE);
+
+    vm_map(va, (uint64_t)page_alloc(), PTE_P | PTE_W);
+    vm_map(va + PAGE_SIZE, second, PTE_P | PTE_W);
+    asm volatile("fxsave64 (%0); fxrstor64 (%0)" : : "r"(area) : "memory");
+    vm_restore((void *)(va + PAGE_SIZE), old);
+}
+
+static void test_block_ends_in_device(void)
+{
+    write_cr4(read_cr4() | CR4_OSFXSR);
+    save_across(0x6000000000, 0xfed00000);
+}
+
+static void test_block_ends_at_0(void)
+{
+    write_cr4(read_cr4() | CR4_OSFXSR);
+    save_across(-PAGE_SIZE, (uint64_t)page_alloc());
+}
+
 const struct test tests[] = {
     { "cr4-reserved-bits-fault", test_cr4 },
     { "cr3-reserved-bits-fault", test_cr3 },
     { "cr-reserved-bits-fault-in-guest", test_guest },
     { "timer-count-in-mid-block", test_timer_count },
+    { "block-ends-in-device", test_block_ends_in_device },
+    { "block-ends-at-0", test_block_ends_at_0 },
     {}
 };
