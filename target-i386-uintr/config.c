@@ -59,4 +59,5 @@ void x86_uintr_realize(X86CPU *cpu, Error **errp)
     if (uintr_present(&cpu->env)) {
         uintr_look_for_shared_memory();
     }
+    uintr_xsave_realize(&cpu->env);
 }

@@ -13,6 +13,13 @@
  */
 #define UINTR_INIT_CLEARS_STATE false
 
+/*
+ * R147 is open: the SDM has UINV looked at "before restoring" the component
+ * and does not limit that to loads; Bochs looks at loads only.  To initialise
+ * is to restore, and a UINV that is in use must not vanish unnoticed.
+ */
+#define UINTR_XRSTORS_INIT_CHECKS_UINV true
+
 /* ---- state.c ---- */
 
 /*
@@ -100,6 +107,32 @@ void uintr_log_disabled(CPUX86State *env, const char *insn);
 
 /* From now on stores of others to this UPID are told of. */
 void uintr_watch_upid(uint64_t address, void *host);
+
+/* ---- xsave.c ---- */
+
+/* State component 14 in memory (R140), in the order of its bytes. */
+typedef struct UintrImage {
+    uint64_t handler, stackadjust, misc, pd, rr, tt;
+} UintrImage;
+
+void uintr_xsave_realize(CPUX86State *env);
+
+/* XCR0 | IA32_XSS. */
+uint64_t uintr_xsave_enabled(const CPUX86State *env);
+
+/*
+ * Where component @i begins if the ones before it end at @end, and where the
+ * last of @used ends: the compacted area of @format (SDM vol. 1, 13.4.3).
+ */
+uint32_t uintr_compacted_start(uint32_t end, int i);
+uint32_t uintr_compacted_size(uint64_t format, uint64_t used);
+
+bool uintr_in_init_state(const CPUX86State *env);           /* R145 */
+void uintr_save_image(const CPUX86State *env, UintrImage *image);
+/* May XRSTORS load it?  All zero is what it does to initialise (R151). */
+bool uintr_image_ok(const CPUX86State *env, const UintrImage *image,
+                    bool initialise);
+void uintr_load_image(CPUX86State *env, const UintrImage *image);
 
 /* ---- shared.c ---- */
 

@@ -11,10 +11,17 @@
 #if !defined(CONFIG_USER_ONLY) && defined(TARGET_X86_64)
 #define TCG_7_0_EDX_UINTR       CPUID_7_0_EDX_UINTR
 #define TCG_7_1_EDX_UIRET_UIF   CPUID_7_1_EDX_UIRET_UIF
+#define TCG_XSS_UINTR           XSTATE_UINTR_MASK
 #else
 #define TCG_7_0_EDX_UINTR       0
 #define TCG_7_1_EDX_UIRET_UIF   0
+#define TCG_XSS_UINTR           0
 #endif
+
+/* Its XSAVE state component, and IA32_XSS's bit for it (R4, R153). */
+#define XSTATE_UINTR_BIT        14
+#define XSTATE_UINTR_MASK       (1ULL << XSTATE_UINTR_BIT)
+#define XSTATE_UINTR_SIZE       48
 
 /* Request bit: set if and only if UIRR is not zero and UIF is set. */
 #define CPU_INTERRUPT_UINTR     CPU_INTERRUPT_TGT_EXT_0

@@ -42,6 +42,19 @@ bool x86_uintr_leaves_halt(X86CPU *cpu);
 /* The halt that follows is that of MWAIT (R75). */
 void x86_uintr_mwait(CPUX86State *env);
 
+/*
+ * Features that uintr=on brings with it, before CPUID is worked out; and those
+ * of a word that TCG can do for this CPU, but offers to nobody else.
+ */
+bool x86_uintr_expand(X86CPU *cpu, Error **errp);
+uint64_t x86_uintr_features(X86CPU *cpu, FeatureWord w);
+
+/* CPUID.(0DH,1):EBX; @all are the components that the model has. */
+uint32_t x86_uintr_xsave_size(CPUX86State *env, uint64_t all);
+
+/* IA32_XSS.  False means #GP(0). */
+bool x86_uintr_write_xss(CPUX86State *env, uint64_t value);
+
 void x86_uintr_realize(X86CPU *cpu, Error **errp);
 void x86_uintr_class_init(ObjectClass *oc);
 void x86_uintr_gdb_init(X86CPU *cpu);
@@ -73,6 +86,26 @@ static inline bool x86_uintr_identify(X86CPU *cpu)
 static inline bool x86_uintr_leaves_halt(X86CPU *cpu)
 {
     return cpu_has_work(CPU(cpu));
+}
+
+static inline bool x86_uintr_expand(X86CPU *cpu, Error **errp)
+{
+    return true;
+}
+
+static inline uint64_t x86_uintr_features(X86CPU *cpu, FeatureWord w)
+{
+    return 0;
+}
+
+static inline uint32_t x86_uintr_xsave_size(CPUX86State *env, uint64_t all)
+{
+    return xsave_area_size(all, true);
+}
+
+static inline bool x86_uintr_write_xss(CPUX86State *env, uint64_t value)
+{
+    return true;
 }
 
 static inline void x86_uintr_init(CPUX86State *env) { }
