@@ -16,7 +16,7 @@ enum { BY_PORT_CF9, BY_KEYBOARD, BY_TRIPLE_FAULT, RESETS,
 
 struct state {
     uint64_t msr[6];
-    uint64_t cr4, uif;
+    uint64_t cr4, uif, xss;
 };
 
 struct log {
@@ -46,6 +46,7 @@ static void fill(uint64_t unused)
     for (int i = 0; i < 6; i++) {
         wrmsr(UINTR_MSR_RR + i, filled[i]);
     }
+    wrmsr(MSR_XSS, BIT(UINTR_XSTATE_BIT));
     stui();
 }
 
@@ -55,6 +56,7 @@ static void take(uint64_t to)
     uint64_t cr4 = read_cr4();
 
     state->cr4 = boot_cr4;
+    state->xss = rdmsr(MSR_XSS);
     for (int i = 0; i < 6; i++) {
         state->msr[i] = rdmsr(UINTR_MSR_RR + i);
     }
@@ -69,6 +71,7 @@ static void check_state(const struct state *state, bool kept)
         CHECK_EQ(state->msr[i], kept ? filled[i] : 0);
     }
     CHECK_EQ(state->uif, kept);
+    CHECK_EQ(state->xss, kept ? BIT(UINTR_XSTATE_BIT) : 0);
     CHECK_EQ(state->cr4, 0);
 }
 

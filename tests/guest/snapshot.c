@@ -36,6 +36,7 @@ static void fill(int cpu)
     wrmsr(UINTR_MSR_PD, (uint64_t)&upids[cpu]);
     wrmsr(UINTR_MSR_TT, (uint64_t)tables[cpu] | UINTR_TT_ENABLE);
     wrmsr(UINTR_MSR_RR, BIT(63) | BIT(3 + cpu));
+    wrmsr(MSR_XSS, cpu ? 0 : BIT(UINTR_XSTATE_BIT));
     stui();
 }
 
@@ -48,6 +49,7 @@ static void check_filled(int cpu)
     CHECK_EQ(rdmsr(UINTR_MSR_PD), &upids[cpu]);
     CHECK_EQ(rdmsr(UINTR_MSR_TT), (uint64_t)tables[cpu] | UINTR_TT_ENABLE);
     CHECK_EQ(rdmsr(UINTR_MSR_RR), BIT(63) | BIT(3 + cpu));
+    CHECK_EQ(rdmsr(MSR_XSS), cpu ? 0 : BIT(UINTR_XSTATE_BIT));
     CHECK(testui());
 }
 
@@ -84,6 +86,7 @@ static void check_zero(void)
     for (uint32_t msr = UINTR_MSR_RR; msr <= UINTR_MSR_TT; msr++) {
         CHECK_EQ(rdmsr(msr), 0);
     }
+    CHECK_EQ(rdmsr(MSR_XSS), 0);
     uintr_enable();
     CHECK(!testui());
     ui_count = 0;
@@ -95,6 +98,7 @@ static void before(uint64_t phase)
 {
     if (phase == 2) {
         uintr_reset();
+        wrmsr(MSR_XSS, 0);
     } else {
         fill(this_cpu()->index);
     }
