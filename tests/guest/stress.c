@@ -9,6 +9,7 @@
  * one cannot be covered up by a later one.
  *
  *   n=POSTS  per test       seed=S  of every decision
+ *   switch=xsaves           tasks change CPU by XSAVES and XRSTORS (task.c)
  */
 #include "task.h"
 
@@ -289,16 +290,19 @@ static void check_obstacles(void)
     CHECK(!load.suspend || task_counts.migrations);
 }
 
-static void run_load(int tasks, int first_sender, int receivers)
+static void run_load_on(int n, int tasks, int first_sender, int receivers)
 {
-    int n = cpu_count();
-
     load.ring = !receivers;
     load.suspend = tasks > n;
     prepare(tasks, first_sender, receivers);
     tasks_run(n < tasks ? n : tasks);
     check_posts();
     check_obstacles();
+}
+
+static void run_load(int tasks, int first_sender, int receivers)
+{
+    run_load_on(cpu_count(), tasks, first_sender, receivers);
 }
 
 /*
@@ -325,6 +329,12 @@ static void test_all_to_all(void)
 static void test_migrating(void)
 {
     run_load(cpu_count() + 2, 0, cpu_count() + 2);
+}
+
+/* Two receivers and their senders take turns on two CPUs. */
+static void test_two_tasks(void)
+{
+    run_load_on(2, 4, 2, 2);
 }
 
 /*
@@ -424,6 +434,7 @@ const struct test tests[] = {
     { "R80-two-senders-one-receiver", test_two_senders, 2 },
     { "all-to-all", test_all_to_all, 2 },
     { "all-to-all-migrating", test_migrating, 2 },
+    { "R154-two-tasks", test_two_tasks, 2 },
     { "R52-locked-bits-survive", test_locked_bits, 2 },
     {}
 };

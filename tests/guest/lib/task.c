@@ -5,6 +5,7 @@
  * SN cleared, and what was posted meanwhile fetched by a self-IPI (R68).
  */
 #include "task.h"
+#include "xsave.h"
 
 #define MSR_FS_BASE     0xc0000100
 #define TIMER_DIVIDE_1  0xb
@@ -21,6 +22,8 @@ static struct uitte uitt[TASKS_MAX * UINTR_VECTORS]
     __attribute__((aligned(4096)));
 static uint64_t *window_pte[WINDOWS * TASKS_MAX];
 static struct task *current[MAX_CPUS];
+static struct area task_areas[TASKS_MAX];
+static bool by_xsaves;
 
 /* Error code of the first access to a page that is not there. */
 static const uint32_t window_error[WINDOWS] = {
@@ -85,13 +88,22 @@ static void self_ipi(void)
     apic_icr(apic_id(), ICR_FIXED | ICR_ASSERT | NV);
 }
 
-static void suspend(struct task *task)
+/* From here on a late notification goes through the IDT (R71). */
+static void save_registers(struct task *task)
 {
+    if (by_xsaves) {
+        xsaves(&task_areas[task->index]);
+        return;
+    }
     task->uif = testui();
-    /* From here on a late notification goes through the IDT (R71). */
     wrmsr(UINTR_MSR_MISC, misc(0, TASKS_MAX * UINTR_VECTORS - 1));
     task->rr = rdmsr(UINTR_MSR_RR);
     wrmsr(UINTR_MSR_RR, 0);
+}
+
+static void suspend(struct task *task)
+{
+    save_registers(task);
     __atomic_fetch_or(&task_upids[task->index].low, UPID_SN, __ATOMIC_SEQ_CST);
 }
 
@@ -112,17 +124,48 @@ static uint64_t choose_stack(struct task *task)
            (page + PAGE_SIZE) | UINTR_STACKADJUST_LOAD;
 }
 
-static void load_registers(struct task *task)
+static void write_registers(struct task *task)
 {
     int i = task->index;
 
-    wrmsr(MSR_FS_BASE, (uint64_t)task->self);
     wrmsr(UINTR_MSR_HANDLER, (uint64_t)USER((void *)task_user_interrupt));
     wrmsr(UINTR_MSR_STACKADJUST, choose_stack(task));
     wrmsr(UINTR_MSR_PD, window_address(task_page(WINDOW_PD, i)) +
                         i * sizeof(struct upid));
     wrmsr(UINTR_MSR_TT, uitt_address(i) | UINTR_TT_ENABLE);
     wrmsr(UINTR_MSR_RR, task->rr);
+    if (task->uif) {
+        stui();
+    } else {
+        clui();
+    }
+    wrmsr(UINTR_MSR_MISC, misc(NV, TASKS_MAX * UINTR_VECTORS - 1));
+}
+
+/* R154: UINV comes back with the image, or is armed by WRMSR. */
+static void restore_registers(struct task *task)
+{
+    struct area *area = &task_areas[task->index];
+    struct uintr_image *image = (void *)area->bytes +
+                                xsave_compacted_at(area->xcomp_bv, 14);
+    bool armed = random64(&task->random) & 1;
+    uint32_t highest = TASKS_MAX * UINTR_VECTORS - 1;
+
+    image->misc = (image->misc & MISC_UIF) | misc(armed ? NV : 0, highest);
+    xrstors(area);
+    if (!armed) {
+        wrmsr(UINTR_MSR_MISC, misc(NV, highest));
+    }
+}
+
+static void load_registers(struct task *task)
+{
+    wrmsr(MSR_FS_BASE, (uint64_t)task->self);
+    if (by_xsaves) {
+        restore_registers(task);
+    } else {
+        write_registers(task);
+    }
 }
 
 static void resume(struct task *task)
@@ -130,12 +173,6 @@ static void resume(struct task *task)
     struct upid *upid = &task_upids[task->index];
 
     load_registers(task);
-    if (task->uif) {
-        stui();
-    } else {
-        clui();
-    }
-    wrmsr(UINTR_MSR_MISC, misc(NV, TASKS_MAX * UINTR_VECTORS - 1));
     set_ndst(task);
     __atomic_fetch_and(&upid->low, ~(uint64_t)UPID_SN, __ATOMIC_SEQ_CST);
     if (upid->pir) {
@@ -298,6 +335,24 @@ static void fill_uitt(int task)
     }
 }
 
+/* The first image of a task is written by hand. */
+static void write_area(const struct task *task)
+{
+    struct area *area = &task_areas[task->index];
+    struct uintr_image image = {
+        .handler = (uint64_t)USER((void *)task_user_interrupt),
+        .stackadjust = 128,
+        .pd = window_address(task_page(WINDOW_PD, task->index)) +
+              task->index * sizeof(struct upid),
+        .tt = uitt_address(task->index) | UINTR_TT_ENABLE,
+    };
+
+    memset(area, 0, EXTENDED_AT);
+    area->xcomp_bv = XCOMP_COMPACTED | UINTR;
+    area->xstate_bv = UINTR;
+    memcpy(area->bytes + EXTENDED_AT, &image, sizeof(image));
+}
+
 static void new_task(int index, void (*fn)(struct task *),
                      void (*handler)(uint64_t), uint64_t seed)
 {
@@ -319,6 +374,7 @@ static void new_task(int index, void (*fn)(struct task *),
             .cs = SEL_UCODE, .ss = SEL_UDATA,
         },
     };
+    write_area(task);
     upid_init(&task_upids[index], NV, 0);
     task_upids[index].low |= UPID_SN;
     fill_uitt(index);
@@ -328,6 +384,7 @@ static void new_task(int index, void (*fn)(struct task *),
 void tasks_setup(int n, void (*fn)(struct task *),
                  void (*handler)(uint64_t vector), uint64_t seed)
 {
+    by_xsaves = arg_is("switch", "xsaves");
     memset((void *)&task_counts, 0, sizeof(task_counts));
     for (int i = 0; i < n; i++) {
         new_task(i, fn, handler, seed);
@@ -343,6 +400,9 @@ void tasks_setup(int n, void (*fn)(struct task *),
 static void prepare_cpu(void)
 {
     uintr_enable();
+    if (by_xsaves) {
+        xsave_enable_all();
+    }
     wrmsr(MSR_STAR, (uint64_t)SEL_UCODE32 << 48 | (uint64_t)SEL_KCODE << 32);
     wrmsr(MSR_LSTAR, (uint64_t)task_system_call);
     wrmsr(MSR_FMASK, RFLAGS_IF | RFLAGS_DF | RFLAGS_TF);

@@ -54,7 +54,11 @@ extern struct task tasks[TASKS_MAX];
 extern struct upid task_upids[TASKS_MAX];
 extern volatile struct task_counts task_counts;
 
-/* Make n tasks of fn(task), each of which calls handler(vector). */
+/*
+ * Make n tasks of fn(task), each of which calls handler(vector).  With the
+ * word switch=xsaves their state is switched by XSAVES and XRSTORS, else by
+ * RDMSR and WRMSR.
+ */
 void tasks_setup(int n, void (*fn)(struct task *),
                  void (*handler)(uint64_t vector), uint64_t seed);
 /* Run them on that many CPUs until every fn has returned. */
