@@ -60,6 +60,9 @@ targets_of() {
 compile_qemu() {
     local to=$1; shift
     ninja -C "$to" build.ninja
-    [ "$to/farbell-targets" -nt "$to/build.ninja" ] || targets_of "$to" >"$to/farbell-targets"
+    if ! [ "$to/farbell-targets" -nt "$to/build.ninja" ]; then
+        targets_of "$to" >"$to/farbell-targets.new"
+        mv "$to/farbell-targets.new" "$to/farbell-targets"
+    fi
     ninja -C "$to" $(cat "$to/farbell-targets") "$@"
 }

@@ -85,11 +85,14 @@ new_case() {
     make_tarball 10.0.13 "$store/qemu-10.0.13.tar.xz" >"$checkout/QEMU_VERSION"
     make_patch 1 hw hw/list 's/^20$/twenty/'
     make_patch 2 hw2 hw/other 's/^5$/five/'
-    stand_in dpkg-query <<<'echo "ii "'
+    packages_are_there
     stand_in apt-get <<<'echo "E: no network" >&2; exit 100'
     stand_in curl <<<'echo "curl: (6) Could not resolve host" >&2; exit 6'
     PATH=$fake:$real_path
 }
+
+# dpkg-query -W -f FORMAT NAME...
+packages_are_there() { stand_in dpkg-query <<<'shift 3; printf "ii %s\n" "$@"'; }
 
 run() { (cd "$checkout" && "$@") >"$work/out" 2>"$work/err" </dev/null; }
 prep() { run scripts/prep; }
