@@ -77,20 +77,25 @@ class Tap:
 
 
 def relay(tap, output, status, verdict, variant):
-    """Renumber the payload's own lines; a missing verdict is a failure, named `verdict`."""
+    """Renumber the payload's own lines; a missing verdict is a failure, named `verdict`, and so
+    are lines that the payload planned and that did not arrive."""
     summary = False
-    failed = 0
+    plan = None
+    failed = seen = 0
     for line in output.splitlines():
         m = re.match(r"(not )?ok \d+ - (\S+)(?: # SKIP (.*))?$", line)
         if m:
+            seen += 1
             failed += m[1] is not None
             tap.line(m[1] is None, f"{m[2]} [{variant}]", m[3])
         elif line.startswith("SUMMARY:"):
             summary = True
-        elif not re.match(r"1\.\.\d+$", line):
+        elif re.match(r"1\.\.\d+$", line):
+            plan = int(line[3:])
+        else:
             print(line if line.startswith("#") else f"# {line}")
-    if status != PASS and not failed or not summary:
-        print(f"# {VERDICTS.get(status, 'status %d' % status)}")
+    if status != PASS and not failed or not summary or not seen or plan not in (None, seen):
+        print(f"# {VERDICTS.get(status, 'status %d' % status)}; planned {plan}, arrived {seen}")
         tap.line(False, f"{verdict} [{variant}]")
 
 
