@@ -142,7 +142,8 @@ static void send_and_receive(uint64_t n, uint64_t to)
 /* Everybody's handlers fill one log, in the order in which they run. */
 static void user(struct worker *w)
 {
-    struct frame f = frame_user(send_and_receive, below(w, 500), below(w, count));
+    struct frame f = frame_user(send_and_receive, below(w, 500),
+                                below(w, count));
 
     f.rflags |= RFLAGS_IF;
     cli();                              /* run() must not be interrupted */
