@@ -40,23 +40,6 @@ static const struct uintr_image full = {
     .tt = 0x45671,
 };
 
-static struct uintr_image *image_in(struct area *a)
-{
-    return (void *)a->bytes + xsave_compacted_at(a->xcomp_bv, 14);
-}
-
-static void check_uintr(const struct uintr_image *want)
-{
-    struct uintr_image got = uintr_read();
-
-    CHECK_EQ(got.handler, want->handler);
-    CHECK_EQ(got.stackadjust, want->stackadjust);
-    CHECK_EQ(got.misc, want->misc);
-    CHECK_EQ(got.pd, want->pd);
-    CHECK_EQ(got.rr, want->rr);
-    CHECK_EQ(got.tt, want->tt);
-}
-
 /* Everything that a user component holds, as XSAVE sees it. */
 static void snapshot(struct area *to)
 {

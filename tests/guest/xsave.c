@@ -41,23 +41,6 @@ static bool is_filled(const struct area *a, uint32_t from, uint32_t to)
     return from == to;
 }
 
-static struct uintr_image *image_in(struct area *a)
-{
-    return (void *)a->bytes + xsave_compacted_at(a->xcomp_bv, 14);
-}
-
-static void check_uintr(const struct uintr_image *want)
-{
-    struct uintr_image got = uintr_read();
-
-    CHECK_EQ(got.handler, want->handler);
-    CHECK_EQ(got.stackadjust, want->stackadjust);
-    CHECK_EQ(got.misc, want->misc);
-    CHECK_EQ(got.pd, want->pd);
-    CHECK_EQ(got.rr, want->rr);
-    CHECK_EQ(got.tt, want->tt);
-}
-
 static struct uintr_image without_uinv(struct uintr_image image)
 {
     image.misc &= ~(0xffull << UINTR_MISC_UINV_SHIFT);

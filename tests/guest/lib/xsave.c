@@ -278,3 +278,20 @@ bool uintr_equal(const struct uintr_image *a, const struct uintr_image *b)
 {
     return !memcmp(a, b, sizeof(*a));
 }
+
+struct uintr_image *image_in(struct area *a)
+{
+    return (void *)a->bytes + xsave_compacted_at(a->xcomp_bv, 14);
+}
+
+void check_uintr(const struct uintr_image *want)
+{
+    struct uintr_image got = uintr_read();
+
+    CHECK_EQ(got.handler, want->handler);
+    CHECK_EQ(got.stackadjust, want->stackadjust);
+    CHECK_EQ(got.misc, want->misc);
+    CHECK_EQ(got.pd, want->pd);
+    CHECK_EQ(got.rr, want->rr);
+    CHECK_EQ(got.tt, want->tt);
+}

@@ -94,4 +94,8 @@ void uintr_write(const struct uintr_image *image);
 struct uintr_image uintr_random(uint64_t *seed);
 bool uintr_equal(const struct uintr_image *a, const struct uintr_image *b);
 
+/* Where the UINTR state lies in a compacted area, and a check of all of it. */
+struct uintr_image *image_in(struct area *a);
+void check_uintr(const struct uintr_image *want);
+
 #endif
