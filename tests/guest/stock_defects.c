@@ -170,12 +170,12 @@ static void test_block_ends_at_0(void)
 }
 
 /*
- * PAUSE with a host thread of one's own leads back into the same translated code.  Leaving the
- * CPU loop costs some hundred times a RET; staying in, about ten.
+ * PAUSE with a host thread of one's own goes on in translated code, which
+ * costs about two calls with their returns.  To leave the CPU loop costs 15.
  */
 #define SPINS 20000
 #define ATTEMPTS 5
-#define PAUSE_PER_RETURN 60
+#define PAUSE_PER_RETURN 5
 
 extern char spin_pause[], spin_return[];
 asm("spin_pause:  pause; dec %rdi; jnz spin_pause; ret\n"
