@@ -60,11 +60,19 @@ def time_row(what, apics, base, new, bound):
     return Row(what, names[0], keys[0], names[1], keys[1], bound, "ns")
 
 
+def floor(lines):
+    """How much of a stock round trip goes into the way between two processors of this host."""
+    return Row(f"the host alone: two threads, {lines} cache lines in each direction",
+               "stock IPI", ("nop", "x2apic", "stock", IPI), "plain C",
+               ("host", f"lines-{lines}"), Reported(), "ns")
+
+
 def times():
     rows = [time_row(f"{what}, {apic}", (apic, apic), base, new, bound)
             for apic in APICS for what, base, new, bound in TIMES]
     rows += [time_row(what + ", xapic against x2apic", ("x2apic", "xapic"), figure, figure,
                       AtMost(1.1)) for what, figure in XAPIC]
+    rows += [floor(lines) for lines in (1, 2, 4)]
     return rows + ordinary("computing", ("compute",), "cpu", "CPU s", Reported())
 
 

@@ -24,6 +24,8 @@ WAITS = {
 IPI, SELF_IPI = "irq-round-trip", "irq-self"
 UI, SELF_UI, PAIRS = "ui-round-trip", "ui-self", "ui-two-pairs"
 UNITS, TRIAL_UNITS = 600, 2
+# No emulator: two threads of the host that answer each other.
+HOST = os.path.join(ROOT, "build/cache_lines")
 
 # What one host thread does: no instruction is spent on waiting for another.
 COUNTED = [(IPI, "stock"), (IPI, "on"), (UI, "on"),
@@ -49,6 +51,10 @@ class Runs:
                     cmd = self.command("speed", side, smp, accel, apic,
                                        f"{args} n={few if trial else rounds}")
                     yield Case((wait, apic, side), functools.partial(measure.results, cmd))
+
+    @staticmethod
+    def host():
+        return [Case(("host",), functools.partial(measure.results, [HOST], passes=0))]
 
     def compute(self, trial):
         for side in CPUS:
