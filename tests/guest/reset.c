@@ -273,6 +273,7 @@ struct smm_data {
     uint32_t irqs, x2apic;
     uint16_t ivt_limit;
     uint32_t ivt_base;
+    uint32_t again, counter, count_seen;
 } __attribute__((packed));
 
 static volatile struct smm_data *const smm = (struct smm_data *)SMM_DATA;
@@ -297,6 +298,24 @@ asm(".code16\n"
     "   je 1f\n"
     "   lidtl 0x6028\n"
     "   sti; nop; nop; cli\n"
+    "1: mov 0x6032, %ecx\n"
+    "   jecxz 1f\n"
+    "   mov (%ecx), %eax\n"
+    "   mov %eax, 0x6036\n"
+    "1: cmpl $0, 0x602e\n"
+    "   je 1f\n"
+    "   decl 0x602e\n"
+    "   mov $0x4200, %eax\n"            /* an SMI for CPU 0 */
+    "   xor %edx, %edx\n"
+    "   mov $0x830, %ecx\n"
+    "   cmpl $0, 0x6024\n"
+    "   jne 2f\n"
+    "   mov $0xfee00310, %ecx\n"
+    "   mov %edx, (%ecx)\n"
+    "   mov $0xfee00300, %ecx\n"
+    "   mov %eax, (%ecx)\n"
+    "   rsm\n"
+    "2: wrmsr\n"
     "1: rsm\n"
     "smm_irq:\n"
     "   incl 0x6020\n"
@@ -386,11 +405,16 @@ extern char spin[], spin_end[];
 asm("spin: pause; cmpq $0, ui_count(%rip); je spin; ret\n"
     "spin_end:\n");
 
-static void smi_later(uint64_t dest)
+static void pause_for(int rounds)
 {
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < rounds; i++) {
         cpu_relax();
     }
+}
+
+static void smi_later(uint64_t dest)
+{
+    pause_for(1000);
     smi(dest);
 }
 
@@ -412,6 +436,27 @@ static void test_rsm_recognises(void)
     CHECK_EQ(rdmsr(UINTR_MSR_RR), 0);
 }
 
+/*
+ * R103: the first SMI makes a user interrupt deliverable and asks for a
+ * second SMI, so that both are ready when RSM has returned to ring 3.
+ */
+static void test_smi_first(void)
+{
+    install_smm();
+    uintr_receiver(UI_RECORD, &upid, NV);
+    stui();
+    smm->write_rr = 1;
+    smm->new_rr_low = BIT(5);
+    smm->again = 1;
+    smm->counter = (uint64_t)&ui_count;
+    smp_run(1, smi_later, apic_id());
+    CHECK_EQ(run_user(spin, 0, 0), VEC_EXIT);
+    smp_wait(1);
+    CHECK_EQ(smm->entered, 2);
+    CHECK_EQ(smm->count_seen, 0);
+    CHECK_EQ(ui_count, 1);
+}
+
 /* The resets come first: what has been printed would be printed again. */
 const struct test tests[] = {
     { "R160-reset", test_reset, 2 },
@@ -421,5 +466,6 @@ const struct test tests[] = {
     { "R162-smm-keeps-state", test_smm_keeps_state },
     { "R162-smm-does-not-identify", test_smm_does_not_identify },
     { "R162-rsm-recognises", test_rsm_recognises, 2 },
+    { "R103-smi-first", test_smi_first, 2 },
     {}
 };
