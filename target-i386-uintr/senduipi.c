@@ -171,7 +171,8 @@ static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
 {
     void *host;
 
-    if (!uintr_upid_reach(env, entry->upid, &host) || !host) {
+    uintr_upid_reach(env, entry->upid, &host);
+    if (!host) {
         host = probe_write(env, entry->upid, sizeof(UintrUpid),
                            uintr_supervisor_index(env), ra);
     }
