@@ -13,6 +13,7 @@
  * A SENDUIPI whose NDST is such an ID arrives as an ordinary fixed interrupt.
  */
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
 #include "hw/qdev-core.h"
@@ -47,6 +48,11 @@ static void uintr_route_realize(DeviceState *dev, Error **errp)
 {
     UintrRoute *s = UINTR_ROUTE(dev);
 
+    if (s->first == UINT32_MAX) {
+        error_setg(errp, "uintr-route needs first=N, the first of its global "
+                   "APIC IDs");
+        return;
+    }
     s->window = uintr_router_claim(OBJECT(s), s->first, s->count, route, errp);
 }
 

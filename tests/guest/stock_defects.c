@@ -173,8 +173,8 @@ static void test_block_ends_at_0(void)
  * PAUSE with a host thread of one's own goes on in translated code, which
  * costs about two calls with their returns.  To leave the CPU loop costs 15.
  */
-#define SPINS 20000
-#define ATTEMPTS 5
+#define SPINS 100           /* of 200 one gives the host's processor away */
+#define ATTEMPTS 1000
 #define PAUSE_PER_RETURN 5
 
 extern char spin_pause[], spin_return[];
