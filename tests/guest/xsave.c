@@ -9,8 +9,6 @@
 
 const char *const test_group = "/uintr/xsave";
 
-#define FILL 0xcc
-
 static struct area *area, *other;
 static uint64_t seed;
 
@@ -20,31 +18,6 @@ void payload_start(void)
     area = pages_alloc(2);
     other = pages_alloc(2);
     xsave_enable_all();
-}
-
-static const struct uintr_image full = {
-    .handler = 0x00007fff12345678, .stackadjust = 0xffff800000000081,
-    .misc = MISC_UIF | 0xff89abcdef, .pd = 0x12340, .rr = 0x8000000100000002,
-    .tt = 0x45671,
-};
-
-static void fill(struct area *a)
-{
-    memset(a, FILL, sizeof(*a));
-}
-
-static bool is_filled(const struct area *a, uint32_t from, uint32_t to)
-{
-    while (from < to && a->bytes[from] == FILL) {
-        from++;
-    }
-    return from == to;
-}
-
-static struct uintr_image without_uinv(struct uintr_image image)
-{
-    image.misc &= ~(0xffull << UINTR_MISC_UINV_SHIFT);
-    return image;
 }
 
 /* ---- R4-R6, R153: enumeration and IA32_XSS ---- */
@@ -217,7 +190,7 @@ static void test_nm(void)
 static void test_privilege(void)
 {
     valid_area(area);
-    uintr_write(&full);
+    uintr_write(&uintr_full);
     for (int i = XSAVES; i <= XRSTORS; i += XRSTORS - XSAVES) {
         struct frame f = xsave_frame(i, 3, area, UINTR);
 
@@ -227,7 +200,7 @@ static void test_privilege(void)
         CHECK_EQ(xsave_frame(i, 3, (void *)4096, 0).vector, VEC_GP);
     }
     CHECK_EQ(xsave_frame(XSAVEC, 3, area, 0).vector, VEC_EXIT);
-    check_uintr(&full);
+    check_uintr(&uintr_full);
 }
 
 static void test_alignment(void)
@@ -274,17 +247,17 @@ static void test_prefixes(void)
 
 static void test_layout(void)
 {
-    struct uintr_image image = full, now = without_uinv(full);
+    struct uintr_image image = uintr_full, now = uintr_without_uinv(uintr_full);
 
-    fill(area);
-    uintr_write(&full);
+    xsave_fill(area);
+    uintr_write(&uintr_full);
     xsave_do(XSAVES, area, UINTR);
     CHECK_EQ(area->xstate_bv, UINTR);
     CHECK_EQ(area->xcomp_bv, XCOMP_COMPACTED | UINTR);
     CHECK(!memcmp(area->bytes + 576, &image, sizeof(image)));
-    CHECK(is_filled(area, 0, LEGACY_SIZE));
-    CHECK(is_filled(area, LEGACY_SIZE + 16, EXTENDED_AT));
-    CHECK(is_filled(area, 576 + 48, sizeof(*area)));
+    CHECK(xsave_is_filled(area, 0, LEGACY_SIZE));
+    CHECK(xsave_is_filled(area, LEGACY_SIZE + 16, EXTENDED_AT));
+    CHECK(xsave_is_filled(area, 576 + 48, sizeof(*area)));
     check_uintr(&now);
 }
 
@@ -318,7 +291,7 @@ static void test_misc_slot(void)
                 .misc = BIT(bit) | (uif ? MISC_UIF : 0),
             };
 
-            fill(area);
+            xsave_fill(area);
             uintr_write(&image);
             xsave_do(XSAVES, area, UINTR);
             CHECK_EQ(image_in(area)->misc, image.misc);
@@ -336,12 +309,12 @@ static void test_behind_others(void)
         if ((mask & ~all) || !(mask & UINTR)) {
             continue;
         }
-        fill(area);
-        uintr_write(&full);
+        xsave_fill(area);
+        uintr_write(&uintr_full);
         xsave_do(XSAVES, area, mask);
         CHECK_EQ(area->xcomp_bv, XCOMP_COMPACTED | rfbm);
-        CHECK(!memcmp(image_in(area), &full, sizeof(full)));
-        CHECK(is_filled(area, xsave_compacted_at(rfbm, 14) + 48,
+        CHECK(!memcmp(image_in(area), &uintr_full, sizeof(uintr_full)));
+        CHECK(xsave_is_filled(area, xsave_compacted_at(rfbm, 14) + 48,
                         sizeof(*area)));
     }
 }
@@ -351,29 +324,29 @@ static void test_behind_others(void)
 static void test_uinv(void)
 {
     for (int uinv = 0; uinv < 256; uinv++) {
-        struct uintr_image image = full, now;
+        struct uintr_image image = uintr_full, now;
 
         image.misc = MISC_UIF | misc(uinv, 0x12345678);
         uintr_write(&image);
         xsave_do(XSAVES, area, ~0ull);
         CHECK_EQ(image_in(area)->misc, image.misc);
-        now = without_uinv(image);
+        now = uintr_without_uinv(image);
         check_uintr(&now);
     }
 }
 
 static void test_not_requested(void)
 {
-    uintr_write(&full);
-    fill(area);
+    uintr_write(&uintr_full);
+    xsave_fill(area);
     xsave_do(XSAVES, area, ~UINTR);
     CHECK_EQ(area->xcomp_bv, XCOMP_COMPACTED | xgetbv(0));
     CHECK_EQ(area->xstate_bv & UINTR, 0);
-    check_uintr(&full);
+    check_uintr(&uintr_full);
     wrmsr(MSR_XSS, 0);
     xsave_do(XSAVES, area, ~0ull);
     CHECK_EQ(area->xcomp_bv, XCOMP_COMPACTED | xgetbv(0));
-    check_uintr(&full);
+    check_uintr(&uintr_full);
     wrmsr(MSR_XSS, UINTR);
 }
 
@@ -381,14 +354,14 @@ static void test_other_saves(void)
 {
     static const enum xsave_insn insns[] = { XSAVE, XSAVEOPT, XSAVEC };
 
-    uintr_write(&full);
+    uintr_write(&uintr_full);
     for (int i = 0; i < 3; i++) {
         memset(area, 0, sizeof(*area));
         xsave_do(insns[i], area, ~0ull);
         CHECK_EQ(area->xstate_bv & UINTR, 0);
         CHECK_EQ(area->xcomp_bv, insns[i] == XSAVEC ?
                  XCOMP_COMPACTED | xgetbv(0) : 0);
-        check_uintr(&full);
+        check_uintr(&uintr_full);
     }
 }
 
@@ -399,7 +372,7 @@ static void check_page_fault(const void *at, uint64_t cr2, uint32_t error)
     CHECK_EQ(f.vector, VEC_PF);
     CHECK_EQ(f.error, error);
     CHECK_EQ(trap_cr2() & -PAGE_SIZE, cr2);
-    check_uintr(&full);
+    check_uintr(&uintr_full);
 }
 
 /* Faults on the first page and on the second, and nothing is written. */
@@ -409,8 +382,8 @@ static void test_fault_keeps_uinv(void)
     void *crossing = second - 576;
     uint64_t pte;
 
-    uintr_write(&full);
-    fill(area);
+    uintr_write(&uintr_full);
+    xsave_fill(area);
     for (int writable = 0; writable < 2; writable++) {
         uint64_t clear = writable ? PTE_P : PTE_W;
         uint32_t error = writable ? PF_W : PF_W | PF_P;
@@ -424,39 +397,39 @@ static void test_fault_keeps_uinv(void)
         check_page_fault(crossing, (uint64_t)second, error);
         vm_restore(second, pte);
     }
-    CHECK(is_filled(area, 0, sizeof(*area)));
+    CHECK(xsave_is_filled(area, 0, sizeof(*area)));
     CHECK_EQ(xsave_fault(XSAVES, area->bytes + 8, ~0ull), VEC_GP);
-    check_uintr(&full);
+    check_uintr(&uintr_full);
 }
 
 /* Only what is saved is accessed: not the legacy region, not what is init. */
 static void test_unused_pages(void)
 {
-    struct uintr_image zero = {}, now = without_uinv(full);
+    struct uintr_image zero = {}, now = uintr_without_uinv(uintr_full);
     void *second = area->bytes + PAGE_SIZE;
     uint64_t pte = vm_change(area, PTE_P, 0);
 
-    uintr_write(&full);
+    uintr_write(&uintr_full);
     xsave_do(XSAVES, second - LEGACY_SIZE, UINTR);
     check_uintr(&now);
     vm_restore(area, pte);
     pte = vm_change(second, PTE_P, 0);
     uintr_write(&zero);
     xsave_do(XSAVES, second - EXTENDED_AT, UINTR);
-    uintr_write(&full);
+    uintr_write(&uintr_full);
     CHECK_EQ(xsave_fault(XSAVES, second - EXTENDED_AT, UINTR), VEC_PF);
     vm_restore(second, pte);
-    check_uintr(&full);
+    check_uintr(&uintr_full);
 }
 
 static void check_xinuse(const struct uintr_image *image, bool in_use)
 {
-    fill(area);
+    xsave_fill(area);
     uintr_write(image);
     xsave_do(XSAVES, area, UINTR);
     CHECK_EQ(area->xstate_bv, in_use ? UINTR : 0);
     CHECK_EQ(area->xcomp_bv, XCOMP_COMPACTED | UINTR);
-    CHECK_EQ(is_filled(area, EXTENDED_AT, EXTENDED_AT + 48), !in_use);
+    CHECK_EQ(xsave_is_filled(area, EXTENDED_AT, EXTENDED_AT + 48), !in_use);
 }
 
 static void test_xinuse(void)
@@ -485,11 +458,11 @@ static void check_saved(enum xsave_insn insn, uint64_t mask)
 {
     uint64_t rfbm = mask & xgetbv(0);
 
-    fill(other);
+    xsave_fill(other);
     xsave_do(insn, other, mask & ~UINTR);
     CHECK_EQ(other->xcomp_bv, XCOMP_COMPACTED | rfbm);
     CHECK_EQ(other->xstate_bv & ~rfbm, 0);
-    CHECK(is_filled(other, LEGACY_SIZE + 16, EXTENDED_AT));
+    CHECK(xsave_is_filled(other, LEGACY_SIZE + 16, EXTENDED_AT));
     for (int i = 0; i < 10; i++) {
         if (other->xstate_bv & BIT(i)) {
             CHECK(xsave_same(area, other, i));
@@ -498,14 +471,14 @@ static void check_saved(enum xsave_insn insn, uint64_t mask)
         }
     }
     if (!(rfbm & (X87 | SSE))) {
-        CHECK(is_filled(other, 0, LEGACY_SIZE));
+        CHECK(xsave_is_filled(other, 0, LEGACY_SIZE));
     }
 }
 
 /* What neither form writes is the same in both areas. */
 static void save_standard(void)
 {
-    fill(area);
+    xsave_fill(area);
     memset(area->bytes + LEGACY_SIZE, 0, HEADER_SIZE);
     xsave_do(XSAVE, area, ~0ull);
 }
@@ -546,7 +519,7 @@ static void test_init_optimisation(void)
 
         check_saved(i, user);
         CHECK_EQ(other->xstate_bv, user & ~BNDREGS);
-        CHECK(is_filled(other, at, at + 64));
+        CHECK(xsave_is_filled(other, at, at + 64));
         CHECK(xsave_same(area, other, 9));
     }
 }
@@ -558,7 +531,7 @@ static void test_xsavec_in_ring3(void)
     xsave_random(area, user, &seed);
     xsave_do(XRSTOR, area, ~0ull);
     save_standard();
-    fill(other);
+    xsave_fill(other);
     CHECK_EQ(xsave_frame(XSAVEC, 3, other, ~0ull).vector, VEC_EXIT);
     CHECK_EQ(other->xcomp_bv, XCOMP_COMPACTED | user);
     for (int i = 0; i < 10; i++) {
@@ -610,7 +583,7 @@ static void test_rearm_by_wrmsr(void)
 
 static void test_managed_not_enabled(void)
 {
-    struct uintr_image image = full;
+    struct uintr_image image = uintr_full;
 
     wrmsr(MSR_XSS, 0);
     uintr_write(&image);

@@ -17,6 +17,12 @@ char *const xsave_code[XSAVE_INSNS] = {
     do_xsave, do_xsaveopt, do_xsavec, do_xsaves, do_xrstor, do_xrstors,
 };
 
+const struct uintr_image uintr_full = {
+    .handler = 0x00007fff12345678, .stackadjust = 0xffff800000000081,
+    .misc = MISC_UIF | 0xff89abcdef, .pd = 0x12340, .rr = 0x8000000100000002,
+    .tt = 0x45671,
+};
+
 uint64_t xsave_user_components(void)
 {
     struct cpuid c = cpuid(0xd, 0);
@@ -189,6 +195,27 @@ void xsave_init(struct area *area, int component)
     }
 }
 
+#define FILL 0xcc
+
+void xsave_fill(struct area *area)
+{
+    memset(area, FILL, sizeof(*area));
+}
+
+bool xsave_is_filled(const struct area *area, uint32_t from, uint32_t to)
+{
+    while (from < to && area->bytes[from] == FILL) {
+        from++;
+    }
+    return from == to;
+}
+
+void xsave_snapshot(struct area *area)
+{
+    memset(area, 0, sizeof(*area));
+    xsave_do(XSAVE, area, ~0ull);
+}
+
 /* What cannot be: a tag or a reserved bit that no save would give back. */
 static void make_legal(struct area *area, uint64_t components)
 {
@@ -272,6 +299,12 @@ struct uintr_image uintr_random(uint64_t *seed)
         .pd = any_address(seed, UINTR_PD_RESERVED),
         .rr = random64(seed), .tt = any_address(seed, UINTR_TT_RESERVED),
     };
+}
+
+struct uintr_image uintr_without_uinv(struct uintr_image image)
+{
+    image.misc &= ~(0xffull << UINTR_MISC_UINV_SHIFT);
+    return image;
 }
 
 bool uintr_equal(const struct uintr_image *a, const struct uintr_image *b)

@@ -45,6 +45,9 @@ struct uintr_image {
 
 #define MISC_UIF        BIT(63)
 
+/* Every register in use, at the edges of what it may hold. */
+extern const struct uintr_image uintr_full;
+
 enum xsave_insn { XSAVE, XSAVEOPT, XSAVEC, XSAVES, XRSTOR, XRSTORS,
                   XSAVE_INSNS };
 extern const char *const xsave_names[XSAVE_INSNS];
@@ -85,6 +88,13 @@ bool xsave_same(const struct area *a, const struct area *b, int component);
 void xsave_copy(struct area *to, const struct area *from, int component);
 void xsave_init(struct area *area, int component);
 
+/* Bytes that no save would write, and whether they are still there. */
+void xsave_fill(struct area *area);
+bool xsave_is_filled(const struct area *area, uint32_t from, uint32_t to);
+
+/* All user components that are enabled, in standard form. */
+void xsave_snapshot(struct area *area);
+
 /* A standard-form image of random state in all of these components. */
 void xsave_random(struct area *area, uint64_t components, uint64_t *seed);
 
@@ -92,6 +102,7 @@ void xsave_random(struct area *area, uint64_t components, uint64_t *seed);
 struct uintr_image uintr_read(void);
 void uintr_write(const struct uintr_image *image);
 struct uintr_image uintr_random(uint64_t *seed);
+struct uintr_image uintr_without_uinv(struct uintr_image image);
 bool uintr_equal(const struct uintr_image *a, const struct uintr_image *b);
 
 /* Where the UINTR state lies in a compacted area, and a check of all of it. */
