@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Defects of stock QEMU that the other payloads would trip over. */
-#include "lib.h"
+#include "xsave.h"
 
 const char *const test_group = "/stock";
 
@@ -205,6 +205,30 @@ static void test_pause(void)
     CHECK(fastest(spin_pause) < PAUSE_PER_RETURN * fastest(spin_return));
 }
 
+/* #UD without CR4.OSXSAVE, then #NM, and only then #GP for the address. */
+static void check_not_available(enum xsave_insn insn, const void *area)
+{
+    write_cr0(read_cr0() | CR0_TS);
+    CHECK_EQ(xsave_fault(insn, area, 0), VEC_NM);
+    CHECK_EQ(xsave_fault(insn, area + 1, 0), VEC_NM);
+    CHECK_EQ(xsave_frame(insn, 3, area, 0).vector, VEC_NM);
+    write_cr4(read_cr4() & ~CR4_OSXSAVE);
+    CHECK_EQ(xsave_fault(insn, area, 0), VEC_UD);
+    write_cr4(read_cr4() | CR4_OSXSAVE);
+    write_cr0(read_cr0() & ~CR0_TS);
+    CHECK_EQ(xsave_fault(insn, area, 0), 0);
+}
+
+static void test_xsave_not_available(void)
+{
+    struct area *area = page_alloc();
+
+    xsave_enable(X87, 0);
+    check_not_available(XSAVE, area);
+    check_not_available(XSAVEOPT, area);
+    check_not_available(XRSTOR, area);
+}
+
 const struct test tests[] = {
     { "cr4-reserved-bits-fault", test_cr4 },
     { "cr3-reserved-bits-fault", test_cr3 },
@@ -213,5 +237,6 @@ const struct test tests[] = {
     { "block-ends-in-device", test_block_ends_in_device },
     { "block-ends-at-0", test_block_ends_at_0 },
     { "pause-spins-in-place", test_pause },
+    { "xsave-not-available", test_xsave_not_available },
     {}
 };

@@ -166,9 +166,9 @@ static void test_ud(void)
         write_cr4(read_cr4() & ~CR4_OSXSAVE);
         CHECK_EQ(xsave_fault(*i, area, 0), VEC_UD);
         CHECK_EQ(xsave_frame(*i, 3, area, 0).vector, VEC_UD);
-        write_cr0(read_cr0() | BIT(3));
+        write_cr0(read_cr0() | CR0_TS);
         CHECK_EQ(xsave_fault(*i, (void *)area + 1, 0), VEC_UD);
-        write_cr0(read_cr0() & ~BIT(3));
+        write_cr0(read_cr0() & ~CR0_TS);
         write_cr4(read_cr4() | CR4_OSXSAVE);
         CHECK_EQ(xsave_fault(*i, area, 0), 0);
     }
@@ -178,11 +178,11 @@ static void test_nm(void)
 {
     valid_area(area);
     FOR_EACH_INSN(i) {
-        write_cr0(read_cr0() | BIT(3));
+        write_cr0(read_cr0() | CR0_TS);
         CHECK_EQ(xsave_fault(*i, area, 0), VEC_NM);
         CHECK_EQ(xsave_fault(*i, (void *)area + 1, 0), VEC_NM);
         CHECK_EQ(xsave_frame(*i, 3, area, 0).vector, VEC_NM);
-        write_cr0(read_cr0() & ~BIT(3));
+        write_cr0(read_cr0() & ~CR0_TS);
         CHECK_EQ(xsave_fault(*i, area, 0), 0);
     }
 }
