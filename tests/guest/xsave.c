@@ -475,14 +475,6 @@ static void check_saved(enum xsave_insn insn, uint64_t mask)
     }
 }
 
-/* What neither form writes is the same in both areas. */
-static void save_standard(void)
-{
-    xsave_fill(area);
-    memset(area->bytes + LEGACY_SIZE, 0, HEADER_SIZE);
-    xsave_do(XSAVE, area, ~0ull);
-}
-
 static void test_against_standard(void)
 {
     uint64_t user = xgetbv(0);
@@ -490,7 +482,7 @@ static void test_against_standard(void)
     for (int round = 0; round < 8; round++) {
         xsave_random(area, user, &seed);
         xsave_do(XRSTOR, area, ~0ull);
-        save_standard();
+        xsave_filled_snapshot(area);
         for (uint64_t mask = 0; mask < BIT(10); mask++) {
             if (!(mask & ~user)) {
                 check_saved(XSAVEC, mask);
@@ -513,7 +505,7 @@ static void test_init_optimisation(void)
     xsave_random(area, user, &seed);
     area->xstate_bv = user & ~BNDREGS;
     xsave_do(XRSTOR, area, ~0ull);
-    save_standard();
+    xsave_filled_snapshot(area);
     for (int i = XSAVEC; i <= XSAVES; i++) {
         uint32_t at = xsave_compacted_at(user, 3);
 
@@ -530,7 +522,7 @@ static void test_xsavec_in_ring3(void)
 
     xsave_random(area, user, &seed);
     xsave_do(XRSTOR, area, ~0ull);
-    save_standard();
+    xsave_filled_snapshot(area);
     xsave_fill(other);
     CHECK_EQ(xsave_frame(XSAVEC, 3, other, ~0ull).vector, VEC_EXIT);
     CHECK_EQ(other->xcomp_bv, XCOMP_COMPACTED | user);

@@ -216,6 +216,13 @@ void xsave_snapshot(struct area *area)
     xsave_do(XSAVE, area, ~0ull);
 }
 
+void xsave_filled_snapshot(struct area *area)
+{
+    xsave_fill(area);
+    memset(area->bytes + LEGACY_SIZE, 0, HEADER_SIZE);
+    xsave_do(XSAVE, area, ~0ull);
+}
+
 /* What cannot be: a tag or a reserved bit that no save would give back. */
 static void make_legal(struct area *area, uint64_t components)
 {

@@ -94,6 +94,8 @@ bool xsave_is_filled(const struct area *area, uint32_t from, uint32_t to);
 
 /* All user components that are enabled, in standard form. */
 void xsave_snapshot(struct area *area);
+/* The same over what xsave_fill() wrote, as no form writes every byte. */
+void xsave_filled_snapshot(struct area *area);
 
 /* A standard-form image of random state in all of these components. */
 void xsave_random(struct area *area, uint64_t components, uint64_t *seed);
