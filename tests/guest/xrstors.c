@@ -141,6 +141,15 @@ static void test_xstate_bv_63(void)
     check_uintr(&uintr_full);
 }
 
+/* In compacted form MXCSR belongs to SSE alone. */
+static void check_mxcsr_is_not_ymm(enum xsave_insn insn)
+{
+    xsave_snapshot(before);
+    CHECK_EQ(xsave_fault(insn, area, ~SSE & ~UINTR), 0);
+    xsave_snapshot(after);
+    CHECK_EQ(after->mxcsr, before->mxcsr);
+}
+
 static void test_mxcsr(void)
 {
     for (int i = XRSTOR; i <= XRSTORS; i++) {
@@ -151,6 +160,7 @@ static void test_mxcsr(void)
             area->xstate_bv &= ~SSE;
             check_accepted(i);
             area->xstate_bv |= SSE;
+            check_mxcsr_is_not_ymm(i);
             area->mxcsr &= ~BIT(bit);
         }
         check_accepted(i);
@@ -264,6 +274,24 @@ static void test_round_trips(void)
             round_trip(XSAVEC, XRSTOR, mask, ~0ull, mask);
             round_trip(XSAVEC, XRSTORS, mask, random64(&seed), ~0ull);
             round_trip(XSAVEC, XRSTOR, ~0ull, mask, ~0ull);
+        }
+    }
+}
+
+/* XGETBV(1) tells XINUSE of the user components, of the bounds exactly. */
+static void test_xinuse(void)
+{
+    if (!(user & BNDREGS)) {
+        skip("no component that TCG tracks");
+    }
+    for (int i = XRSTOR; i <= XRSTORS; i++) {
+        for (uint64_t in_use = 0; in_use <= BNDREGS; in_use += BNDREGS) {
+            make_valid(i);
+            area->xstate_bv &= ~BNDREGS | in_use;
+            check_accepted(i);
+            CHECK_EQ(xgetbv(1), (user & ~BNDREGS) | in_use);
+            xsave_do(XSAVES, before, BNDREGS | PKRU);
+            CHECK_EQ(before->xstate_bv, PKRU | in_use);
         }
     }
 }
@@ -554,6 +582,7 @@ const struct test tests[] = {
     { "R152-not-enabled-any-more", test_not_enabled_any_more },
     { "R152-page-faults", test_page_faults },
     { "R152-round-trips", test_round_trips },
+    { "R152-xinuse", test_xinuse },
     { "R152-across-pages", test_across_pages },
     { "R152-pkru-takes-effect", test_pkru },
     { "R152-standard-xrstor", test_standard_xrstor },

@@ -96,6 +96,28 @@ static void test_compacted_size(void)
     xsave_enable_all();
 }
 
+/* Leaf (0DH,0): EBX what is enabled, ECX all, neither of XSS. */
+static void test_standard_size(void)
+{
+    uint64_t user = xsave_user_components();
+    uint32_t size = EXTENDED_AT, all = EXTENDED_AT;
+
+    for (int i = 2; i < 14; i++) {
+        all = user & BIT(i) ? xsave_standard_at(i) + xsave_size(i) : all;
+    }
+    for (uint64_t xcr0 = 3; xcr0 <= 7; xcr0 += 4) {
+        if (!(xcr0 & ~user)) {
+            size += xcr0 & YMM ? xsave_size(2) : 0;
+            xsave_enable(xcr0, UINTR);
+            CHECK_EQ(cpuid(0xd, 0).ebx, size);
+            CHECK_EQ(cpuid(0xd, 0).ecx, all);
+        }
+    }
+    xsave_enable_all();
+    CHECK_EQ(cpuid(0xd, 0).ebx, all);
+    CHECK_EQ(cpuid(0xd, 0).ecx, all);
+}
+
 static void test_not_in_xcr0(void)
 {
     uint64_t xcr0 = xgetbv(0);
@@ -592,6 +614,7 @@ const struct test tests[] = {
     { "R4-cpuid", test_cpuid },
     { "R4-cpuid-components", test_cpuid_components },
     { "R5-compacted-size", test_compacted_size },
+    { "R5-standard-size", test_standard_size },
     { "R6-not-in-xcr0", test_not_in_xcr0 },
     { "R7-managed-not-enabled", test_managed_not_enabled },
     { "R140-layout", test_layout },
