@@ -212,6 +212,46 @@ static void test_rom(void)
     CHECK(!memcmp(rom, (void *)ROM, sizeof(rom)));
 }
 
+/* ---- memory that another CPU is changing ---- */
+
+static volatile bool stop;
+
+static void change_image(uint64_t unused __attribute__((unused)))
+{
+    volatile uint64_t *handler = &image_in(area)->handler;
+    volatile uint32_t *mxcsr = &area->mxcsr;
+
+    for (uint32_t i = 0; !stop; i++) {
+        *handler = i & 1 ? BIT(63) : 0x7000;
+        *mxcsr = i & 2 ? BIT(31) : 0x1f80;
+        area->xcomp_bv ^= BIT(62);
+    }
+}
+
+/* What is checked is what is loaded: an illegal value never gets through. */
+static void test_changing_image(void)
+{
+    uint32_t loaded = 0, refused = 0;
+
+    stop = false;
+    uintr_write(&other);
+    memset(area, 0, sizeof(*area));
+    xsave_do(XSAVES, area, SSE | UINTR);
+    smp_run(1, change_image, 0);
+    while (loaded < 1000 || refused < 1000) {
+        uint64_t vector = xsave_fault(XRSTORS, area, SSE | UINTR);
+
+        CHECK(vector == 0 || vector == VEC_GP);
+        loaded += vector == 0;
+        refused += vector == VEC_GP;
+        CHECK(rdmsr(UINTR_MSR_HANDLER) <= 0x7000);
+        xsave_snapshot(after);
+        CHECK_EQ(after->mxcsr >> 16, 0);
+    }
+    stop = true;
+    smp_wait(1);
+}
+
 /* ---- encodings ---- */
 
 static struct frame run_insn(int cpl, const struct insn *insn, uint64_t rdi)
@@ -350,6 +390,7 @@ const struct test tests[] = {
     { "R152-device", test_device },
     { "R152-device-header", test_device_header },
     { "R142-rom", test_rom },
+    { "R148-changing-image", test_changing_image, 2 },
     { "R152-register-forms", test_register_forms },
     { "R152-address", test_address },
     { "R146-single-step", test_single_step },
