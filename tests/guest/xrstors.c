@@ -544,6 +544,17 @@ static void test_initialise(void)
     }
 }
 
+/* What is loaded is in use for the SDM; here the registers alone decide. */
+static void test_zero_image(void)
+{
+    random_image(&uintr_full);
+    memset(image_in(area), 0, sizeof(struct uintr_image));
+    xsave_do(XRSTORS, area, UINTR);
+    check_uintr(&(struct uintr_image) {});
+    xsave_do(XSAVES, area, UINTR);
+    CHECK_EQ(area->xstate_bv, 0);
+}
+
 static void test_uinv_loaded(void)
 {
     recv_begin();
@@ -572,6 +583,7 @@ const struct test tests[] = {
     { "R89-pending-in-image", test_pending_in_image },
     { "R89-not-pending-in-image", test_not_pending_in_image },
     { "R91-uif-in-image", test_uif_in_image },
+    { "R145-zero-image", test_zero_image },
     { "R146-uinv-in-use", test_uinv_in_use },
     { "R146-twice", test_twice },
     { "R147-uinv-in-use-at-init", test_uinv_in_use_at_init },
