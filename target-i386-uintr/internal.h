@@ -88,10 +88,7 @@ typedef struct UintrUpid {
     uint64_t pir;
 } UintrUpid;
 
-/*
- * May a UPID be written there?  *host is null for what is not RAM, and where
- * a debugger watches.
- */
+/* May a UPID be written there?  *host is null for what is not RAM. */
 bool uintr_upid_reach(CPUX86State *env, uint64_t address, void **host);
 
 /* R78-R80: clear ON, then take PIR.  @host is null for what is not RAM. */

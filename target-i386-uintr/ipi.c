@@ -66,6 +66,13 @@ static APICCommonState *find_unlocked(uint32_t dest)
     return apic && !apic->vapic_paddr ? apic : NULL;
 }
 
+/* The usual reason is an NDST in the other mode's format (R56). */
+static bool nobody_has(uint32_t dest)
+{
+    return dest < APIC_FIRST_BROADCAST_ID && !qatomic_read(&apic_ids_moved) &&
+           !apic_by_initial_id(dest);
+}
+
 static void post_unlocked(APICCommonState *apic, uint8_t vector)
 {
     qatomic_or(&apic->posted[vector >> 5], 1U << (vector & 31));
@@ -110,6 +117,8 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     trace_uintr_ipi(env_cpu(env)->cpu_index, dest, nv);
     if (target) {
         post_unlocked(target, nv);
+    } else if (nobody_has(dest)) {
+        trace_uintr_ipi_lost(env_cpu(env)->cpu_index, "no such local APIC");
     } else {
         BQL_LOCK_GUARD();
         send_locked(env_cpu(env), dest, nv);

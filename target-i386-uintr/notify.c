@@ -59,20 +59,23 @@ static void process(CPUX86State *env, void *host)
 
 /*
  * Let the MMU say what is wrong with the page: sets up the exception or the
- * nested-page exit as the access itself would, but comes back here.
+ * nested-page exit as the access itself would, but comes back here.  False
+ * if another CPU has mended the page since it was found bad.
  */
-static void find_fault(CPUX86State *env)
+static bool find_fault(CPUX86State *env)
 {
     CPUState *cs = env_cpu(env);
+    volatile bool faults = true;
     sigjmp_buf outer;
 
     memcpy(&outer, &cs->jmp_env, sizeof(outer));
     if (sigsetjmp(cs->jmp_env, 0) == 0) {
         probe_write(env, env->uintr.pd, sizeof(UintrUpid),
                     uintr_supervisor_index(env), 0);
-        g_assert_not_reached();
+        faults = false;
     }
     memcpy(&cs->jmp_env, &outer, sizeof(outer));
+    return faults;
 }
 
 /* cpu_vmexit() leaves the exit's code only where the hypervisor reads it. */
@@ -91,18 +94,21 @@ static bool is_nested_page_exit(CPUX86State *env)
  * were not touched (R85, R87).  A nested-page exit comes first and leaves the
  * interrupt pending, since the hypervisor's repair is not the guest's affair.
  */
-static G_NORETURN void fault(X86CPU *cpu)
+static void fault(X86CPU *cpu)
 {
     CPUX86State *env = &cpu->env;
     CPUState *cs = CPU(cpu);
 
-    replay_interrupt();
     if (!uintr_canonical_for_paging(env, env->uintr.pd)) {
+        replay_interrupt();
         trace_uintr_notify_fault(cs->cpu_index, EXCP0D_GPF, env->uintr.pd);
         acknowledge(cpu);
         raise_exception_err_ra(env, EXCP0D_GPF, ERROR_CODE_EXT, 0);
     }
-    find_fault(env);
+    if (!find_fault(env)) {
+        return;
+    }
+    replay_interrupt();
     trace_uintr_notify_fault(cs->cpu_index, cs->exception_index,
                              env->uintr.pd);
     if (is_nested_page_exit(env)) {
@@ -134,7 +140,7 @@ static void take_notification(X86CPU *cpu)
 {
     void *host;
 
-    if (!probe_upid(&cpu->env, &host)) {
+    while (!probe_upid(&cpu->env, &host)) {
         fault(cpu);
     }
     acknowledge(cpu);
@@ -152,6 +158,17 @@ bool x86_uintr_identify(X86CPU *cpu)
     return found;
 }
 
+/*
+ * The CPU loop handles one request in a turn, and the poll was it: whatever
+ * else is asked for must not wait until the guest leaves its loop.
+ */
+static void ask_for_another_turn(CPUState *cs)
+{
+    if (qatomic_read(&cs->interrupt_request)) {
+        qatomic_set(&cs->neg.icount_decr.u16.high, -1);
+    }
+}
+
 /* A guest's hypervisor may intercept, and has the first word (R163). */
 void x86_uintr_poll(X86CPU *cpu)
 {
@@ -164,6 +181,7 @@ void x86_uintr_poll(X86CPU *cpu)
         qatomic_and(&cs->interrupt_request, ~CPU_INTERRUPT_HARD);
         take_notification(cpu);
     }
+    ask_for_another_turn(cs);
 }
 
 /*

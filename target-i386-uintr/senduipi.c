@@ -172,7 +172,7 @@ static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
     void *host;
 
     uintr_upid_reach(env, entry->upid, &host);
-    if (!host) {
+    if (!host || !QTAILQ_EMPTY(&env_cpu(env)->watchpoints)) {
         host = probe_write(env, entry->upid, sizeof(UintrUpid),
                            uintr_supervisor_index(env), ra);
     }

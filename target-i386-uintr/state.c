@@ -124,5 +124,6 @@ void x86_uintr_init(CPUX86State *env)
     if (UINTR_INIT_CLEARS_STATE) {
         memset(&env->uintr, 0, sizeof(env->uintr));
     }
+    env->uintr.in_mwait = false;
     uintr_update_request(env);
 }

@@ -83,10 +83,12 @@ static inline bool x86_uintr_identify(X86CPU *cpu)
     return false;
 }
 
+#ifndef CONFIG_USER_ONLY
 static inline bool x86_uintr_leaves_halt(X86CPU *cpu)
 {
     return cpu_has_work(CPU(cpu));
 }
+#endif
 
 static inline bool x86_uintr_expand(X86CPU *cpu, Error **errp)
 {
