@@ -65,7 +65,7 @@ static void process(CPUX86State *env, void *host)
 static bool find_fault(CPUX86State *env)
 {
     CPUState *cs = env_cpu(env);
-    volatile bool faults = true;
+    volatile bool faults = true; /* kept over the jump */
     sigjmp_buf outer;
 
     memcpy(&outer, &cs->jmp_env, sizeof(outer));
