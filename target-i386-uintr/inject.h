@@ -12,4 +12,8 @@
  */
 bool x86_uintr_inject(CPUState *sender, uint32_t apic_id, uint8_t vector);
 
+/* The same, sent by the PCI device with this requester ID. */
+bool x86_uintr_inject_from_device(uint32_t requester_id, uint32_t apic_id,
+                                  uint8_t vector);
+
 #endif

@@ -20,7 +20,7 @@
 #define APIC_FIRST_BROADCAST_ID 0xff
 
 /* Fixed, physical, edge; 32-bit destinations as apic.c decodes them. */
-static void send_locked(CPUState *sender, uint32_t dest, uint8_t vector)
+static void send_message(InterruptSource from, uint32_t dest, uint8_t vector)
 {
     MSIMessage msi = {
         .address = APIC_DEFAULT_ADDRESS |
@@ -28,11 +28,16 @@ static void send_locked(CPUState *sender, uint32_t dest, uint8_t vector)
                    (dest & 0xff) << MSI_ADDR_DEST_ID_SHIFT,
         .data = vector,
     };
-    InterruptSource outer = x86_source_enter(INTERRUPT_FROM_CPU,
-                                             sender->cpu_index);
+    InterruptSource outer = x86_source_enter(from.kind, from.id);
 
     apic_get_class(&error_abort)->send_msi(&msi);
     x86_source_leave(outer);
+}
+
+static void send_locked(CPUState *sender, uint32_t dest, uint8_t vector)
+{
+    send_message((InterruptSource) { INTERRUPT_FROM_CPU, sender->cpu_index },
+                 dest, vector);
 }
 
 /*
@@ -125,15 +130,28 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     }
 }
 
-bool x86_uintr_inject(CPUState *sender, uint32_t apic_id, uint8_t vector)
+static bool inject(InterruptSource from, uint32_t apic_id, uint8_t vector)
 {
     APICCommonState *target = apic_by_initial_id(apic_id);
 
     if (!target || vector < APIC_FIRST_LEGAL_VECTOR) {
-        trace_uintr_ipi_lost(sender->cpu_index, target ? "illegal vector" :
+        trace_uintr_ipi_lost(from.id, target ? "illegal vector" :
                              "global ID without a local APIC");
         return false;
     }
-    send_locked(sender, in_x2apic_mode(target) ? apic_id : target->id, vector);
+    send_message(from, in_x2apic_mode(target) ? apic_id : target->id, vector);
     return true;
+}
+
+bool x86_uintr_inject(CPUState *sender, uint32_t apic_id, uint8_t vector)
+{
+    return inject((InterruptSource) { INTERRUPT_FROM_CPU, sender->cpu_index },
+                  apic_id, vector);
+}
+
+bool x86_uintr_inject_from_device(uint32_t requester_id, uint32_t apic_id,
+                                  uint8_t vector)
+{
+    return inject((InterruptSource) { INTERRUPT_FROM_DEVICE, requester_id },
+                  apic_id, vector);
 }

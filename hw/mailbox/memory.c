@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The shared memory region (MB6, MB7).  Each side owns the memory of its own
+ * sections; those of the peer are shown while there is one, and read as zero
+ * while there is none.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/bswap.h"
+#include "qemu/host-utils.h"
+#include "qemu/units.h"
+#include "exec/address-spaces.h"
+#include "hw/i386/e820_memory_layout.h"
+#include "hw/virtio/virtio-pci.h"
+#include "mailbox.h"
+
+#define MAX_SECTION (256 * MiB)    /* so that offsets fit into 32 bits */
+
+static const char *const section_names[] = {
+    [MAILBOX_STATE] = "mailbox-state",
+    [MAILBOX_OUTPUT] = "mailbox-output",
+    [MAILBOX_UPID] = "mailbox-upid",
+    [MAILBOX_COMMON] = "mailbox-common",
+};
+
+uint64_t mailbox_section_size(const MailboxGeometry *g, MailboxSection section)
+{
+    switch (section) {
+    case MAILBOX_OUTPUT:
+        return g->output_size;
+    case MAILBOX_UPID:
+        return g->upid_size;
+    case MAILBOX_COMMON:
+        return g->common_size;
+    default:
+        return MBOX_PAGE_SIZE;
+    }
+}
+
+static bool owns(unsigned side, MailboxSection section)
+{
+    return section != MAILBOX_COMMON || side == 0;
+}
+
+static bool check_size(const char *name, uint32_t size, Error **errp)
+{
+    if (size < MBOX_PAGE_SIZE || size > MAX_SECTION || !is_power_of_2(size)) {
+        error_setg(errp, "%s=%u: choose a power of two from %u to %" PRIu64,
+                   name, size, MBOX_PAGE_SIZE, (uint64_t)MAX_SECTION);
+        return false;
+    }
+    return true;
+}
+
+bool mailbox_memory_check(VirtIOMailbox *m, Error **errp)
+{
+    if (m->upid_window_addr != UINT64_MAX &&
+        m->upid_window_addr % MBOX_PAGE_SIZE) {
+        error_setg(errp, "upid-window-addr=0x%" PRIx64 ": choose a multiple "
+                   "of %u", m->upid_window_addr, MBOX_PAGE_SIZE);
+        return false;
+    }
+    return check_size("common-size", m->geometry.common_size, errp) &&
+           check_size("output-size", m->geometry.output_size, errp) &&
+           check_size("upid-size", m->geometry.upid_size, errp);
+}
+
+static uint64_t common_offset(const MailboxGeometry *g)
+{
+    return ROUND_UP(MBOX_UPID_OFFSET + MBOX_SIDES * (uint64_t)g->upid_size,
+                    64 * KiB);
+}
+
+static uint64_t output_offset(const MailboxGeometry *g)
+{
+    return common_offset(g) + g->common_size;
+}
+
+static uint64_t section_offset(const MailboxGeometry *g, unsigned side,
+                               MailboxSection section)
+{
+    switch (section) {
+    case MAILBOX_STATE:
+        return MBOX_STATE_OFFSET + side * MBOX_PAGE_SIZE;
+    case MAILBOX_OUTPUT:
+        return output_offset(g) + side * (uint64_t)g->output_size;
+    case MAILBOX_UPID:
+        return side * (uint64_t)g->upid_size;   /* of the window */
+    default:
+        return common_offset(g);
+    }
+}
+
+void mailbox_get_config(VirtIODevice *vdev, uint8_t *config)
+{
+    VirtIOMailbox *m = VIRTIO_MAILBOX(vdev);
+    const MailboxGeometry *g = &m->geometry;
+
+    stl_le_p(config + MBOX_CFG_MAGIC, MBOX_MAGIC);
+    stl_le_p(config + MBOX_CFG_VERSION, MBOX_VERSION);
+    stl_le_p(config + MBOX_CFG_SIDE, m->side);
+    stl_le_p(config + MBOX_CFG_MAX_MESSAGE, g->max_message);
+    stl_le_p(config + MBOX_CFG_REGS_OFFSET, MBOX_REGS_OFFSET);
+    stl_le_p(config + MBOX_CFG_STATE_OFFSET, MBOX_STATE_OFFSET);
+    stl_le_p(config + MBOX_CFG_UPID_OFFSET, MBOX_UPID_OFFSET);
+    stl_le_p(config + MBOX_CFG_UPID_SIZE, g->upid_size);
+    stl_le_p(config + MBOX_CFG_COMMON_OFFSET, common_offset(g));
+    stl_le_p(config + MBOX_CFG_COMMON_SIZE, g->common_size);
+    stl_le_p(config + MBOX_CFG_OUTPUT_OFFSET, output_offset(g));
+    stl_le_p(config + MBOX_CFG_OUTPUT_SIZE, g->output_size);
+    stl_le_p(config + MBOX_CFG_APIC_FIRST, m->apic_first);
+    stl_le_p(config + MBOX_CFG_APIC_COUNT, m->apic_count);
+    stl_le_p(config + MBOX_CFG_PEER_APIC_FIRST, m->peer.apic_first);
+    stl_le_p(config + MBOX_CFG_PEER_APIC_COUNT, m->peer.apic_count);
+    stl_le_p(config + MBOX_CFG_LINK, mailbox_link(m));
+    stl_le_p(config + MBOX_CFG_GENERATION, m->generation);
+    stl_le_p(config + MBOX_CFG_PEER_GENERATION, m->peer_generation);
+    stl_le_p(config + MBOX_CFG_DOORBELLS, MBOX_DOORBELLS);
+}
+
+void mailbox_update_state_page(VirtIOMailbox *m)
+{
+    stl_le_p(m->state + MBOX_STATE_GENERATION, m->generation);
+    stl_le_p(m->state + MBOX_STATE_READY, m->ready);
+    stl_le_p(m->state + MBOX_STATE_WORD, m->r.state_word);
+    stl_le_p(m->state + MBOX_STATE_LINK, mailbox_link(m));
+    stq_le_p(m->state + MBOX_STATE_PENDING, mailbox_pending(m));
+    stl_le_p(m->state + MBOX_STATE_PEER_GENERATION, m->peer_generation);
+    memory_region_set_dirty(&m->own[MAILBOX_STATE], 0, MBOX_PAGE_SIZE);
+}
+
+static uint64_t absent_read(void *opaque, hwaddr addr, unsigned size)
+{
+    return 0;
+}
+
+static void absent_write(void *opaque, hwaddr addr, uint64_t value,
+                         unsigned size)
+{
+}
+
+static const MemoryRegionOps absent_ops = {
+    .read = absent_read,
+    .write = absent_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 1, .max_access_size = 8 },
+    .impl = { .min_access_size = 1, .max_access_size = 8 },
+};
+
+/* The window lies in the BAR as a whole, so that it can lie elsewhere, too. */
+static MemoryRegion *container_of_section(VirtIOMailbox *m,
+                                          MailboxSection section)
+{
+    return section == MAILBOX_UPID ? &m->upid_window : &m->bar;
+}
+
+/* MB6: only the owner's device may write the state, only the owner output. */
+static bool guest_may_write(VirtIOMailbox *m, unsigned side,
+                            MailboxSection section)
+{
+    return section != MAILBOX_STATE &&
+           (section != MAILBOX_OUTPUT || side == m->side);
+}
+
+static void show(VirtIOMailbox *m, unsigned side, MailboxSection section,
+                 MemoryRegion *memory)
+{
+    MemoryRegion *view = &m->views[side][section];
+
+    memory_region_init_alias(view, OBJECT(m), section_names[section], memory,
+                             0, mailbox_section_size(&m->geometry, section));
+    memory_region_set_readonly(view, !guest_may_write(m, side, section));
+    memory_region_add_subregion_overlap(container_of_section(m, section),
+        section_offset(&m->geometry, side, section), view, 1);
+}
+
+static void hide(VirtIOMailbox *m, unsigned side, MailboxSection section)
+{
+    MemoryRegion *view = &m->views[side][section];
+
+    memory_region_del_subregion(container_of_section(m, section), view);
+    object_unparent(OBJECT(view));
+}
+
+static void add_absent(VirtIOMailbox *m, MailboxSection section)
+{
+    MemoryRegion *absent = &m->absent[section];
+
+    memory_region_init_io(absent, OBJECT(m), &absent_ops, m, "mailbox-absent",
+                          mailbox_section_size(&m->geometry, section));
+    memory_region_add_subregion(container_of_section(m, section),
+        section_offset(&m->geometry, !m->side, section), absent);
+}
+
+void mailbox_memory_attach(VirtIOMailbox *m)
+{
+    memory_region_transaction_begin();
+    for (int i = 0; i < MAILBOX_SECTIONS; i++) {
+        if (owns(!m->side, i)) {
+            show(m, !m->side, i, m->peer.sections[i]);
+        }
+    }
+    memory_region_transaction_commit();
+}
+
+void mailbox_memory_detach(VirtIOMailbox *m)
+{
+    memory_region_transaction_begin();
+    for (int i = 0; i < MAILBOX_SECTIONS; i++) {
+        if (owns(!m->side, i)) {
+            hide(m, !m->side, i);
+        }
+    }
+    memory_region_transaction_commit();
+}
+
+/* In one process the machine's memory is enough, and snapshots save it. */
+static bool init_own(VirtIOMailbox *m, MailboxSection section, Error **errp)
+{
+    if (m->socket) {
+        return true;            /* made by peer-socket.c, which shares it */
+    }
+    return memory_region_init_ram(&m->own[section], OBJECT(m),
+                                  section_names[section],
+                                  mailbox_section_size(&m->geometry, section),
+                                  errp);
+}
+
+/* MB6: the users' fixed address, reserved in the map that firmware reads. */
+static void add_window_alias(VirtIOMailbox *m)
+{
+    uint64_t size = memory_region_size(&m->upid_window);
+
+    if (m->upid_window_addr == UINT64_MAX) {
+        return;
+    }
+    memory_region_init_alias(&m->upid_alias, OBJECT(m), "mailbox-upid-alias",
+                             &m->upid_window, 0, size);
+    memory_region_add_subregion_overlap(get_system_memory(),
+                                        m->upid_window_addr, &m->upid_alias,
+                                        1);
+    e820_add_entry(m->upid_window_addr, size, E820_RESERVED);
+}
+
+bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
+{
+    const MailboxGeometry *g = &m->geometry;
+    uint64_t size = output_offset(g) + MBOX_SIDES * (uint64_t)g->output_size;
+
+    memory_region_init(&m->bar, OBJECT(m), "mailbox", pow2ceil(size));
+    memory_region_init(&m->upid_window, OBJECT(m), "mailbox-upids",
+                       MBOX_SIDES * (uint64_t)g->upid_size);
+    memory_region_add_subregion(&m->bar, MBOX_UPID_OFFSET, &m->upid_window);
+    mailbox_registers_init(m);
+    memory_region_add_subregion(&m->bar, MBOX_REGS_OFFSET, &m->regs);
+    for (int i = 0; i < MAILBOX_SECTIONS; i++) {
+        if (owns(!m->side, i)) {
+            add_absent(m, i);
+        }
+        if (owns(m->side, i)) {
+            if (!init_own(m, i, errp)) {
+                return false;
+            }
+            show(m, m->side, i, &m->own[i]);
+        }
+    }
+    m->state = memory_region_get_ram_ptr(&m->own[MAILBOX_STATE]);
+    add_window_alias(m);
+    return true;
+}
