@@ -26,7 +26,7 @@ static bool deliver(VirtIOMailbox *m, uint32_t type, uint32_t argument)
 {
     g_autofree VirtQueueElement *elem = NULL;
 
-    elem = virtqueue_pop(m->events, sizeof(VirtQueueElement));
+    elem = mailbox_pop_writable(m, m->events, MBOX_QUEUE_EVENTS);
     if (!elem) {
         return false;
     }

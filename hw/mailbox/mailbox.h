@@ -148,6 +148,7 @@ struct VirtIOMailbox {
     PCIDevice *pci;
     MemoryRegion bar, regs, upid_window, upid_alias;
     MemoryRegion own[MAILBOX_SECTIONS];
+    MemoryRegion own_readonly[MAILBOX_SECTIONS];    /* the same memory */
     MemoryRegion views[MBOX_SIDES][MAILBOX_SECTIONS];
     MemoryRegion absent[MAILBOX_SECTIONS];
     uint8_t *state;             /* this side's page of the state table */
@@ -203,6 +204,7 @@ VirtIOMailbox *mailbox_of_pci(PCIDevice *pci);
 bool mailbox_memory_check(VirtIOMailbox *m, Error **errp);
 bool mailbox_memory_init(VirtIOMailbox *m, Error **errp);
 uint64_t mailbox_section_size(const MailboxGeometry *g, MailboxSection section);
+bool mailbox_section_is_readonly(MailboxSection section);
 void mailbox_memory_attach(VirtIOMailbox *m);
 void mailbox_memory_detach(VirtIOMailbox *m);
 void mailbox_update_state_page(VirtIOMailbox *m);
@@ -232,6 +234,17 @@ void mailbox_handle_rx(VirtIODevice *vdev, VirtQueue *vq);
 MailboxVerdict mailbox_receive(VirtIOMailbox *m, const MailboxMessage *message,
                                uint32_t *status);
 void mailbox_rx_flush(VirtIOMailbox *m);
+
+/* ---- buffer.c ---- */
+
+/* MB18: is all that the device would read, or write, RAM? */
+bool mailbox_may_read(VirtIOMailbox *m, unsigned queue,
+                      const VirtQueueElement *elem);
+bool mailbox_may_write(VirtIOMailbox *m, unsigned queue,
+                       const VirtQueueElement *elem);
+/* The next that is; those before it come back empty. */
+VirtQueueElement *mailbox_pop_writable(VirtIOMailbox *m, VirtQueue *vq,
+                                       unsigned queue);
 
 /* ---- events.c ---- */
 

@@ -37,6 +37,12 @@ uint64_t mailbox_section_size(const MailboxGeometry *g, MailboxSection section)
     }
 }
 
+/* To the other side; the state table to its own guest as well. */
+bool mailbox_section_is_readonly(MailboxSection section)
+{
+    return section == MAILBOX_STATE || section == MAILBOX_OUTPUT;
+}
+
 static bool owns(unsigned side, MailboxSection section)
 {
     return section != MAILBOX_COMMON || side == 0;
@@ -154,14 +160,6 @@ static MemoryRegion *container_of_section(VirtIOMailbox *m,
     return section == MAILBOX_UPID ? &m->upid_window : &m->bar;
 }
 
-/* MB6: only the owner's device may write the state, only the owner output. */
-static bool guest_may_write(VirtIOMailbox *m, unsigned side,
-                            MailboxSection section)
-{
-    return section != MAILBOX_STATE &&
-           (section != MAILBOX_OUTPUT || side == m->side);
-}
-
 static void show(VirtIOMailbox *m, unsigned side, MailboxSection section,
                  MemoryRegion *memory)
 {
@@ -169,7 +167,6 @@ static void show(VirtIOMailbox *m, unsigned side, MailboxSection section,
 
     memory_region_init_alias(view, OBJECT(m), section_names[section], memory,
                              0, mailbox_section_size(&m->geometry, section));
-    memory_region_set_readonly(view, !guest_may_write(m, side, section));
     memory_region_add_subregion_overlap(container_of_section(m, section),
         section_offset(&m->geometry, side, section), view, 1);
 }
@@ -214,16 +211,39 @@ void mailbox_memory_detach(VirtIOMailbox *m)
     memory_region_transaction_commit();
 }
 
-/* In one process the machine's memory is enough, and snapshots save it. */
-static bool init_own(VirtIOMailbox *m, MailboxSection section, Error **errp)
+/*
+ * An alias that is read-only stops CPUs and lets DMA through; only a region
+ * of its own stops both.
+ */
+static void add_readonly_twin(VirtIOMailbox *m, MailboxSection section)
 {
-    if (m->socket) {
-        return true;            /* made by peer-socket.c, which shares it */
+    MemoryRegion *twin = &m->own_readonly[section];
+
+    memory_region_init_ram_ptr(twin, OBJECT(m), section_names[section],
+                               mailbox_section_size(&m->geometry, section),
+                               memory_region_get_ram_ptr(&m->own[section]));
+    memory_region_set_readonly(twin, true);
+}
+
+/*
+ * In one process the machine's memory is enough, and snapshots save it;
+ * otherwise peer-socket.c has made the region, from memory that it can share.
+ */
+static bool add_own(VirtIOMailbox *m, MailboxSection section, Error **errp)
+{
+    if (!m->socket &&
+        !memory_region_init_ram(&m->own[section], OBJECT(m),
+                                section_names[section],
+                                mailbox_section_size(&m->geometry, section),
+                                errp)) {
+        return false;
     }
-    return memory_region_init_ram(&m->own[section], OBJECT(m),
-                                  section_names[section],
-                                  mailbox_section_size(&m->geometry, section),
-                                  errp);
+    if (mailbox_section_is_readonly(section)) {
+        add_readonly_twin(m, section);
+    }
+    show(m, m->side, section, section == MAILBOX_STATE ?
+         &m->own_readonly[section] : &m->own[section]);
+    return true;
 }
 
 /* MB6: the users' fixed address, reserved in the map that firmware reads. */
@@ -257,11 +277,8 @@ bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
         if (owns(!m->side, i)) {
             add_absent(m, i);
         }
-        if (owns(m->side, i)) {
-            if (!init_own(m, i, errp)) {
-                return false;
-            }
-            show(m, m->side, i, &m->own[i]);
+        if (owns(m->side, i) && !add_own(m, i, errp)) {
+            return false;
         }
     }
     m->state = memory_region_get_ram_ptr(&m->own[MAILBOX_STATE]);

@@ -51,7 +51,8 @@ static void introduce(VirtIOMailbox *m, VirtIOMailbox *other)
         .signals = other->signals,
     };
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        m->peer.sections[i] = &other->own[i];
+        m->peer.sections[i] = mailbox_section_is_readonly(i) ?
+                              &other->own_readonly[i] : &other->own[i];
     }
 }
 

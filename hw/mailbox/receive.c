@@ -30,7 +30,7 @@ MailboxVerdict mailbox_receive(VirtIOMailbox *m, const MailboxMessage *message,
     VirtQueueElement *elem;
 
     elem = m->ready && m->running ?
-           virtqueue_pop(m->rx, sizeof(VirtQueueElement)) : NULL;
+           mailbox_pop_writable(m, m->rx, MBOX_QUEUE_RX) : NULL;
     if (!elem) {
         return MAILBOX_WAIT;
     }

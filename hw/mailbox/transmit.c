@@ -22,13 +22,15 @@ static void complete(VirtIOMailbox *m, MailboxFlight *flight, uint32_t status)
     uint8_t report[MBOX_TX_REPORT_SIZE];
     uint32_t length = status == MBOX_STATUS_DELIVERED ?
                       iov_size(elem->out_sg, elem->out_num) : 0;
-    size_t written;
+    size_t written = 0;
 
     stl_le_p(report + MBOX_TX_STATUS, status);
     stl_le_p(report + MBOX_TX_LENGTH, length);
     stq_le_p(report + MBOX_TX_SEQUENCE, flight->sequence);
-    written = iov_from_buf(elem->in_sg, elem->in_num, 0, report,
-                           sizeof(report));
+    if (mailbox_may_write(m, MBOX_QUEUE_TX, elem)) {
+        written = iov_from_buf(elem->in_sg, elem->in_num, 0, report,
+                               sizeof(report));
+    }
     trace_mailbox_tx_done(mailbox_name(m), flight->sequence, status);
     mailbox_count(m, counter_of[status]);
     QTAILQ_REMOVE(&m->flights, flight, next);
@@ -61,7 +63,8 @@ static bool is_malformed(VirtIOMailbox *m, const VirtQueueElement *elem)
                             m->geometry.max_message);
         return true;
     }
-    return false;
+    return !mailbox_may_read(m, MBOX_QUEUE_TX, elem) ||
+           !mailbox_may_write(m, MBOX_QUEUE_TX, elem);
 }
 
 static MailboxVerdict hand_over(VirtIOMailbox *m, MailboxFlight *flight,
@@ -83,9 +86,8 @@ static MailboxVerdict hand_over(VirtIOMailbox *m, MailboxFlight *flight,
 }
 
 /*
- * True if the one behind it may go, too (MB14: never before it).  A buffer
- * may lie on a device's registers, ours included: after a hand-over the
- * queue may have been emptied, and @flight with it.
+ * True if the one behind it may go, too (MB14: never before it).  If the
+ * hand-over ended the link, the queue is empty, and @flight is gone with it.
  */
 static bool advance(VirtIOMailbox *m, MailboxFlight *flight)
 {

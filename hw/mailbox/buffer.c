@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a driver may offer as a buffer (MB18): RAM.  QEMU would reach devices
+ * and even nothing through a copy of its own; a store there can reset this
+ * very device in the middle of its work, and a virtual address in place of a
+ * physical one would be a message of zeroes that nobody understands.
+ */
+#include "qemu/osdep.h"
+#include "exec/memory.h"
+#include "mailbox.h"
+
+static bool is_ram(AddressSpace *as, hwaddr addr, hwaddr length, bool write)
+{
+    while (length) {
+        hwaddr offset, part = length;
+        MemoryRegion *mr = address_space_translate(as, addr, &offset, &part,
+                                                   write,
+                                                   MEMTXATTRS_UNSPECIFIED);
+
+        if (!memory_access_is_direct(mr, write, MEMTXATTRS_UNSPECIFIED)) {
+            return false;
+        }
+        addr += part;
+        length -= part;
+    }
+    return true;
+}
+
+static bool check(VirtIOMailbox *m, unsigned queue, const VirtQueueElement *e,
+                  bool write)
+{
+    AddressSpace *as = VIRTIO_DEVICE(m)->dma_as;
+    const hwaddr *addr = write ? e->in_addr : e->out_addr;
+    const struct iovec *sg = write ? e->in_sg : e->out_sg;
+
+    for (unsigned i = 0; i < (write ? e->in_num : e->out_num); i++) {
+        if (!is_ram(as, addr[i], sg[i].iov_len, write)) {
+            mailbox_guest_error(m, "queue %u, descriptor chain %u: buffer at "
+                                "0x%" HWADDR_PRIx ", %zu bytes, is not %sRAM "
+                                "in the device's view (is it a virtual "
+                                "address?)", queue, e->index, addr[i],
+                                sg[i].iov_len, write ? "writable " : "");
+            return false;
+        }
+    }
+    return true;
+}
+
+bool mailbox_may_read(VirtIOMailbox *m, unsigned queue,
+                      const VirtQueueElement *elem)
+{
+    RCU_READ_LOCK_GUARD();
+
+    return check(m, queue, elem, false);
+}
+
+bool mailbox_may_write(VirtIOMailbox *m, unsigned queue,
+                       const VirtQueueElement *elem)
+{
+    RCU_READ_LOCK_GUARD();
+
+    return check(m, queue, elem, true);
+}
+
+VirtQueueElement *mailbox_pop_writable(VirtIOMailbox *m, VirtQueue *vq,
+                                       unsigned queue)
+{
+    VirtQueueElement *elem;
+
+    while ((elem = virtqueue_pop(vq, sizeof(VirtQueueElement)))) {
+        if (mailbox_may_write(m, queue, elem)) {
+            break;
+        }
+        virtqueue_push(vq, elem, 0);
+        virtio_notify(VIRTIO_DEVICE(m), vq);
+        g_free(elem);
+    }
+    return elem;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "qemu/osdep.h"
+#include "libqtest.h"
+#include "libqos/malloc-pc.h"
+#include "libqos/pci-pc.h"
+#include "standard-headers/linux/virtio_config.h"
+#include "standard-headers/linux/virtio_pci.h"
+#include "mailbox-rig.h"
+
+#define NO_REPORT_YET 0xffffffff
+
+void rig_start(Rig *rig, const char *options)
+{
+    rig->qts = qtest_initf("-machine q35 -nodefaults -cpu max,uintr=on %s",
+                           options);
+    pc_alloc_init(&rig->alloc, rig->qts, ALLOC_NO_FLAGS);
+    rig->bus = qpci_new_pc(rig->qts, &rig->alloc);
+}
+
+void rig_start_pair(Rig *rig, const char *a, const char *b)
+{
+    g_autofree char *options = g_strdup_printf(
+        "-smp 4 -device virtio-uintr-mailbox-pci,id=a,addr=04.0%s "
+        "-device virtio-uintr-mailbox-pci,id=b,addr=05.0,peer=a%s", a, b);
+
+    rig_start(rig, options);
+}
+
+void rig_stop(Rig *rig)
+{
+    qpci_free_pc(rig->bus);
+    alloc_destroy(&rig->alloc);
+    qtest_quit(rig->qts);
+}
+
+void endpoint_find(Endpoint *e, Rig *rig, int slot)
+{
+    QPCIAddress addr = { .devfn = QPCI_DEVFN(slot, 0) };
+
+    *e = (Endpoint) { .rig = rig };
+    e->dev = virtio_pci_new(rig->bus, &addr);
+    g_assert_nonnull(e->dev);
+    g_assert_cmpint(e->dev->vdev.device_type, ==, MBOX_VIRTIO_ID);
+    qvirtio_pci_device_enable(e->dev);
+    e->shm = qpci_iomap(e->dev->pdev, MBOX_SHM_BAR, NULL);
+    qvirtio_reset(&e->dev->vdev);
+}
+
+static void set_up_queue(Endpoint *e, unsigned queue)
+{
+    e->queue[queue] = qvirtqueue_setup(&e->dev->vdev, &e->rig->alloc, queue);
+}
+
+void endpoint_start(Endpoint *e, unsigned queues)
+{
+    QVirtioDevice *vdev = &e->dev->vdev;
+    uint64_t offered;
+
+    qvirtio_set_acknowledge(vdev);
+    qvirtio_set_driver(vdev);
+    offered = qvirtio_get_features(vdev);
+    offered &= ~(1ull << VIRTIO_RING_F_EVENT_IDX |
+                 1ull << VIRTIO_F_NOTIFICATION_DATA);
+    qvirtio_set_features(vdev, e->features ? e->features : offered);
+    for (unsigned i = 0; i < MBOX_QUEUES; i++) {
+        if (queues & 1u << i) {
+            set_up_queue(e, i);
+        }
+    }
+    qvirtio_set_driver_ok(vdev);
+}
+
+void endpoint_open(Endpoint *e, Rig *rig, int slot)
+{
+    endpoint_find(e, rig, slot);
+    endpoint_start(e, ALL_QUEUES);
+}
+
+static void free_queues(Endpoint *e)
+{
+    for (unsigned i = 0; i < MBOX_QUEUES; i++) {
+        if (e->queue[i]) {
+            qvirtqueue_cleanup(e->dev->vdev.bus, e->queue[i], &e->rig->alloc);
+            e->queue[i] = NULL;
+        }
+    }
+}
+
+void endpoint_reset(Endpoint *e)
+{
+    qvirtio_reset(&e->dev->vdev);
+    e->dev->vdev.features_negotiated = false;
+    free_queues(e);
+}
+
+void endpoint_close(Endpoint *e)
+{
+    free_queues(e);
+    qpci_iounmap(e->dev->pdev, e->shm);
+    qvirtio_pci_device_disable(e->dev);
+    g_free(e->dev->pdev);
+    g_free(e->dev);
+}
+
+uint32_t reg32(Endpoint *e, unsigned offset)
+{
+    return qpci_io_readl(e->dev->pdev, e->shm, MBOX_REGS_OFFSET + offset);
+}
+
+uint64_t reg64(Endpoint *e, unsigned offset)
+{
+    return qpci_io_readq(e->dev->pdev, e->shm, MBOX_REGS_OFFSET + offset);
+}
+
+void set32(Endpoint *e, unsigned offset, uint32_t value)
+{
+    qpci_io_writel(e->dev->pdev, e->shm, MBOX_REGS_OFFSET + offset, value);
+}
+
+void set64(Endpoint *e, unsigned offset, uint64_t value)
+{
+    qpci_io_writeq(e->dev->pdev, e->shm, MBOX_REGS_OFFSET + offset, value);
+}
+
+uint32_t cfg32(Endpoint *e, unsigned offset)
+{
+    return qvirtio_config_readl(&e->dev->vdev, offset);
+}
+
+uint64_t counter(Endpoint *e, unsigned n)
+{
+    return reg64(e, MBOX_REG_COUNTERS + 8 * n);
+}
+
+uint64_t send_message(Endpoint *e, uint32_t length, uint8_t first)
+{
+    QTestState *qts = e->rig->qts;
+    QVirtQueue *vq = e->queue[MBOX_QUEUE_TX];
+    uint64_t text = guest_alloc(&e->rig->alloc, length);
+    uint64_t report = guest_alloc(&e->rig->alloc, MBOX_TX_REPORT_SIZE);
+    uint32_t head;
+
+    qtest_memset(qts, text, 0x5a, length);
+    qtest_writeb(qts, text, first);
+    qtest_writel(qts, report + MBOX_TX_STATUS, NO_REPORT_YET);
+    head = qvirtqueue_add(qts, vq, text, length, false, true);
+    qvirtqueue_add(qts, vq, report, MBOX_TX_REPORT_SIZE, true, false);
+    qvirtqueue_kick(qts, &e->dev->vdev, vq, head);
+    return report;
+}
+
+static void offer(Endpoint *e, unsigned queue, uint64_t at, uint32_t length)
+{
+    QVirtQueue *vq = e->queue[queue];
+    uint32_t head = qvirtqueue_add(e->rig->qts, vq, at, length, true, false);
+
+    qvirtqueue_kick(e->rig->qts, &e->dev->vdev, vq, head);
+}
+
+void add_receive_buffer(Endpoint *e, uint64_t at, uint32_t length)
+{
+    offer(e, MBOX_QUEUE_RX, at, length);
+}
+
+uint64_t offer_buffer(Endpoint *e, uint32_t length)
+{
+    uint64_t at = guest_alloc(&e->rig->alloc, length + MBOX_RX_HEADER_SIZE);
+
+    qtest_memset(e->rig->qts, at, 0, length + MBOX_RX_HEADER_SIZE);
+    offer(e, MBOX_QUEUE_RX, at, length + MBOX_RX_HEADER_SIZE);
+    return at;
+}
+
+uint64_t offer_event(Endpoint *e)
+{
+    uint64_t at = guest_alloc(&e->rig->alloc, MBOX_EVENT_SIZE);
+
+    qtest_memset(e->rig->qts, at, 0, MBOX_EVENT_SIZE);
+    offer(e, MBOX_QUEUE_EVENTS, at, MBOX_EVENT_SIZE);
+    return at;
+}
+
+bool used(Endpoint *e, unsigned queue, uint32_t *length)
+{
+    return qvirtqueue_get_buf(e->rig->qts, e->queue[queue], NULL, length);
+}
+
+uint32_t report_status(Endpoint *e, uint64_t report)
+{
+    return mem32(e, report + MBOX_TX_STATUS);
+}
+
+uint32_t mem32(Endpoint *e, uint64_t addr)
+{
+    return qtest_readl(e->rig->qts, addr);
+}
+
+uint64_t mem64(Endpoint *e, uint64_t addr)
+{
+    return qtest_readq(e->rig->qts, addr);
+}

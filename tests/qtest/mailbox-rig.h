@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What tests of the mailbox share: machines with endpoints, and a driver. */
+#ifndef MAILBOX_RIG_H
+#define MAILBOX_RIG_H
+
+#include "libqtest.h"
+#include "libqos/libqos-malloc.h"
+#include "libqos/pci.h"
+#include "libqos/virtio.h"
+#include "libqos/virtio-pci.h"
+#include "farbell/mailbox.h"
+
+typedef struct Rig {
+    QTestState *qts;
+    QPCIBus *bus;
+    QGuestAllocator alloc;
+} Rig;
+
+typedef struct Endpoint {
+    Rig *rig;
+    QVirtioPCIDevice *dev;
+    QPCIBar shm;
+    QVirtQueue *queue[MBOX_QUEUES];
+    uint64_t features;          /* to negotiate; all offered if 0 */
+} Endpoint;
+
+#define ALL_QUEUES 7u
+
+void rig_start(Rig *rig, const char *options);
+/* Two endpoints in slots 4 ("a") and 5 ("b"); options of each. */
+void rig_start_pair(Rig *rig, const char *a, const char *b);
+void rig_stop(Rig *rig);
+
+/* Find the endpoint; map its memory, leave the device reset. */
+void endpoint_find(Endpoint *e, Rig *rig, int slot);
+/* Negotiate, set up @queues (a bit mask), DRIVER_OK. */
+void endpoint_start(Endpoint *e, unsigned queues);
+void endpoint_open(Endpoint *e, Rig *rig, int slot);
+void endpoint_close(Endpoint *e);
+void endpoint_reset(Endpoint *e);
+
+uint32_t reg32(Endpoint *e, unsigned offset);
+uint64_t reg64(Endpoint *e, unsigned offset);
+void set32(Endpoint *e, unsigned offset, uint32_t value);
+void set64(Endpoint *e, unsigned offset, uint64_t value);
+uint32_t cfg32(Endpoint *e, unsigned offset);
+uint64_t counter(Endpoint *e, unsigned n);
+
+/* A message of @length bytes that begin with @first; gives its report. */
+uint64_t send_message(Endpoint *e, uint32_t length, uint8_t first);
+void add_receive_buffer(Endpoint *e, uint64_t at, uint32_t length);
+uint64_t offer_buffer(Endpoint *e, uint32_t length);
+uint64_t offer_event(Endpoint *e);
+
+/* Has this queue got one more used buffer?  The next one, if so. */
+bool used(Endpoint *e, unsigned queue, uint32_t *length);
+
+uint32_t report_status(Endpoint *e, uint64_t report);
+uint32_t mem32(Endpoint *e, uint64_t addr);
+uint64_t mem64(Endpoint *e, uint64_t addr);
+
+#endif
