@@ -19,8 +19,10 @@ static uint32_t leave_ring(MailboxPeer *peer, unsigned doorbell, bool *kick)
         return MBOX_RING_REFUSED;
     }
     old = qatomic_fetch_or(&peer->signals->pending, bit);
-    qatomic_or(&peer->signals->rung, bit);
     *kick = !(old & bit) || !(qatomic_read(&peer->signals->one_shot) & bit);
+    if (*kick) {
+        qatomic_or(&peer->signals->rung, bit);
+    }
     return old & bit ? MBOX_RING_COALESCED : MBOX_RING_POSTED;
 }
 
