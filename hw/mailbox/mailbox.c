@@ -250,7 +250,9 @@ static void mailbox_realize(DeviceState *dev, Error **errp)
     if (!connect_peer(m, errp)) {
         stop(m);
         remove_queues(m);
+        return;
     }
+    mailbox_socket_start(m);
 }
 
 /* Endpoints are not hot-pluggable, so this is the end of the process. */

@@ -291,6 +291,7 @@ void mailbox_tell(VirtIOMailbox *m, bool reset);
 bool mailbox_local_connect(VirtIOMailbox *m, VirtIOMailbox *other,
                            Error **errp);
 bool mailbox_socket_init(VirtIOMailbox *m, Error **errp);
+void mailbox_socket_start(VirtIOMailbox *m);
 void mailbox_socket_cleanup(VirtIOMailbox *m);
 
 #endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory and eventfds that travel over the socket (MB54).  The peer process
+ * is an adversary: what it sends is checked before it is used, and what it
+ * gets is sealed, so that neither can take pages away under the other.
+ */
+#include "qemu/osdep.h"
+#include <linux/magic.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include "qapi/error.h"
+#include "qemu/memfd.h"
+#include "socket.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+#define SEALS_AGAINST_RESIZING (F_SEAL_SHRINK | F_SEAL_GROW)
+#define SIGNALS_SIZE ROUND_UP(sizeof(MailboxSignals), MBOX_PAGE_SIZE)
+
+/* FlatViews keep the owner of a region alive, so each peer's has its own. */
+#define TYPE_MAILBOX_PEER_MEMORY "uintr-mailbox-peer-memory"
+OBJECT_DECLARE_SIMPLE_TYPE(MailboxPeerMemory, MAILBOX_PEER_MEMORY)
+
+struct MailboxPeerMemory {
+    Object parent_obj;
+    MemoryRegion sections[MAILBOX_SECTIONS];
+};
+
+static const char *const names[] = {
+    [MAILBOX_STATE] = "mailbox-state",
+    [MAILBOX_OUTPUT] = "mailbox-output",
+    [MAILBOX_UPID] = "mailbox-upid",
+    [MAILBOX_COMMON] = "mailbox-common",
+};
+
+static bool owns(unsigned side, MailboxSection section)
+{
+    return section != MAILBOX_COMMON || side == 0;
+}
+
+/* ---- This side's ---- */
+
+static int make_memfd(const char *name, size_t size, Error **errp)
+{
+    return qemu_memfd_create(name, size, false, 0, SEALS_AGAINST_RESIZING,
+                             errp);
+}
+
+/* After this side has mapped it: nobody can map it for writing any more. */
+static bool seal(int fd, bool against_writing, Error **errp)
+{
+    int seals = F_SEAL_SEAL | (against_writing ? F_SEAL_FUTURE_WRITE : 0);
+
+    if (fcntl(fd, F_ADD_SEALS, seals) < 0) {
+        error_setg_errno(errp, errno, "chardev= needs a kernel that can seal "
+                         "shared memory against writing (Linux 5.1)");
+        return false;
+    }
+    return true;
+}
+
+static bool share_section(MailboxSocket *s, MailboxSection section,
+                          Error **errp)
+{
+    VirtIOMailbox *m = s->m;
+    uint64_t size = mailbox_section_size(&m->geometry, section);
+    int fd = s->section_fds[section] = make_memfd(names[section], size, errp);
+
+    return fd >= 0 &&
+           memory_region_init_ram_from_fd(&m->own[section], OBJECT(m),
+                                          names[section], size, RAM_SHARED,
+                                          dup(fd), 0, errp) &&
+           seal(fd, mailbox_section_is_readonly(section), errp);
+}
+
+static bool share_signals(MailboxSocket *s, Error **errp)
+{
+    void *at;
+
+    s->signals_fd = make_memfd("mailbox-signals", SIGNALS_SIZE, errp);
+    if (s->signals_fd < 0) {
+        return false;
+    }
+    at = mmap(NULL, SIGNALS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+              s->signals_fd, 0);
+    if (at == MAP_FAILED) {
+        error_setg_errno(errp, errno, "cannot map the doorbells' memory");
+        return false;
+    }
+    s->m->signals = at;
+    return seal(s->signals_fd, false, errp);
+}
+
+bool mailbox_share_own(MailboxSocket *s, Error **errp)
+{
+    for (int i = 0; i < MAILBOX_SECTIONS; i++) {
+        if (owns(s->m->side, i) && !share_section(s, i, errp)) {
+            return false;
+        }
+    }
+    s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->event_fd < 0) {
+        error_setg_errno(errp, errno, "cannot make an eventfd");
+        return false;
+    }
+    return share_signals(s, errp);
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+void mailbox_unshare_own(MailboxSocket *s)
+{
+    for (int i = 0; i < MAILBOX_SECTIONS; i++) {
+        close_fd(&s->section_fds[i]);
+    }
+    close_fd(&s->signals_fd);
+    close_fd(&s->event_fd);
+    if (s->m->signals) {
+        munmap(s->m->signals, SIGNALS_SIZE);
+        s->m->signals = NULL;
+    }
+}
+
+unsigned mailbox_own_fds(MailboxSocket *s, int *fds)
+{
+    unsigned n = 0;
+
+    for (int i = 0; i < MAILBOX_SECTIONS; i++) {
+        if (owns(s->m->side, i)) {
+            fds[n++] = s->section_fds[i];
+        }
+    }
+    fds[n++] = s->signals_fd;
+    fds[n++] = s->event_fd;
+    return n;
+}
+
+/* ---- The peer's ---- */
+
+/* Memory that can shrink would kill this process with SIGBUS. */
+static bool check_memory(int fd, const char *name, uint64_t size, Error **errp)
+{
+    struct stat st;
+    struct statfs fs;
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0 ||
+        fs.f_type != TMPFS_MAGIC) {
+        error_setg(errp, "the descriptor of %s is no memfd", name);
+        return false;
+    }
+    if (seals < 0 || (seals & SEALS_AGAINST_RESIZING) !=
+        SEALS_AGAINST_RESIZING || !(seals & F_SEAL_SEAL)) {
+        error_setg(errp, "the memory of %s is not sealed", name);
+        return false;
+    }
+    if (st.st_size != size) {
+        error_setg(errp, "the memory of %s has %" PRIu64 " bytes, not %"
+                   PRIu64, name, (uint64_t)st.st_size, size);
+        return false;
+    }
+    return true;
+}
+
+static bool check_eventfd(int fd, Error **errp)
+{
+    char path[64], target[64];
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    n = readlink(path, target, sizeof(target) - 1);
+    target[MAX(n, 0)] = 0;
+    if (strcmp(target, "anon_inode:[eventfd]")) {
+        error_setg(errp, "the descriptor for doorbells is no eventfd");
+        return false;
+    }
+    return true;
+}
+
+static bool map_section(MailboxSocket *s, MailboxSection section, int fd,
+                        Error **errp)
+{
+    MailboxPeerMemory *memory = MAILBOX_PEER_MEMORY(s->peer_memory);
+    uint64_t size = mailbox_section_size(&s->m->geometry, section);
+    uint32_t flags = RAM_SHARED | (mailbox_section_is_readonly(section) ?
+                                   RAM_READONLY | RAM_READONLY_FD : 0);
+
+    if (!check_memory(fd, names[section], size, errp) ||
+        !memory_region_init_ram_from_fd(&memory->sections[section],
+                                        OBJECT(memory), names[section], size,
+                                        flags, dup(fd), 0, errp)) {
+        return false;
+    }
+    s->m->peer.sections[section] = &memory->sections[section];
+    return true;
+}
+
+static bool map_signals(MailboxSocket *s, int fd, Error **errp)
+{
+    void *at;
+
+    if (!check_memory(fd, "the doorbells", SIGNALS_SIZE, errp)) {
+        return false;
+    }
+    at = mmap(NULL, SIGNALS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) {
+        error_setg_errno(errp, errno, "cannot map the peer's doorbells");
+        return false;
+    }
+    s->peer_signals = at;
+    s->m->peer.signals = at;
+    return true;
+}
+
+static bool map_all(MailboxSocket *s, int *fds, Error **errp)
+{
+    unsigned n = 0;
+
+    s->peer_memory = object_new(TYPE_MAILBOX_PEER_MEMORY);
+    for (int i = 0; i < MAILBOX_SECTIONS; i++) {
+        if (owns(!s->m->side, i) && !map_section(s, i, fds[n++], errp)) {
+            return false;
+        }
+    }
+    if (!map_signals(s, fds[n++], errp) || !check_eventfd(fds[n], errp)) {
+        return false;
+    }
+    s->peer_event_fd = fds[n];
+    fds[n] = -1;
+    return true;
+}
+
+bool mailbox_map_peer(MailboxSocket *s, int *fds, unsigned n, Error **errp)
+{
+    unsigned want = MAILBOX_SECTIONS - !owns(!s->m->side, MAILBOX_COMMON) + 2;
+    bool ok = n == want && map_all(s, fds, errp);
+
+    if (n != want) {
+        error_setg(errp, "%u descriptors came, not %u", n, want);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        close_fd(&fds[i]);
+    }
+    if (!ok) {
+        mailbox_unmap_peer(s);
+    }
+    return ok;
+}
+
+void mailbox_unmap_peer(MailboxSocket *s)
+{
+    if (s->peer_signals) {
+        munmap(s->peer_signals, SIGNALS_SIZE);
+        s->peer_signals = NULL;
+    }
+    close_fd(&s->peer_event_fd);
+    if (s->peer_memory) {
+        object_unref(s->peer_memory);
+        s->peer_memory = NULL;
+    }
+}
+
+/*
+ * The peer shares the eventfd and may have made it blocking and full: then
+ * it has been told enough.
+ */
+void mailbox_kick_peer(MailboxSocket *s)
+{
+    struct pollfd writable = { .fd = s->peer_event_fd, .events = POLLOUT };
+    uint64_t one = 1;
+    ssize_t ignored;
+
+    if (poll(&writable, 1, 0) == 1 && writable.revents == POLLOUT) {
+        ignored = write(s->peer_event_fd, &one, sizeof(one));
+        (void)ignored;
+    }
+}
+
+/* For the same reason reading says that it does not wait. */
+void mailbox_drain_kicks(MailboxSocket *s)
+{
+    uint64_t count;
+    struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
+    ssize_t ignored = preadv2(s->event_fd, &iov, 1, -1, RWF_NOWAIT);
+
+    (void)ignored;
+}
+
+static const TypeInfo peer_memory_info = {
+    .name = TYPE_MAILBOX_PEER_MEMORY,
+    .parent = TYPE_OBJECT,
+    .instance_size = sizeof(MailboxPeerMemory),
+};
+
+static void peer_memory_register(void)
+{
+    type_register_static(&peer_memory_info);
+}
+
+type_init(peer_memory_register)

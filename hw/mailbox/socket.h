@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A peer in another process: what peer-socket.c and its two helpers share. */
+#ifndef HW_UINTR_MAILBOX_SOCKET_H
+#define HW_UINTR_MAILBOX_SOCKET_H
+
+#include "mailbox.h"
+
+/* Frames on the socket (MB51), little-endian */
+typedef enum MailboxFrameType {
+    FRAME_HELLO = 1,
+    FRAME_MESSAGE,              /* sequence, the receiver's generation */
+    FRAME_REPORT,               /* sequence, status */
+    FRAME_STATE,                /* generation and readiness, state word */
+    FRAME_RESET,                /* the same */
+    FRAME_PING,
+    FRAME_PONG,
+} MailboxFrameType;
+
+typedef struct MailboxFrame {
+    uint32_t type, length;
+    uint64_t a, b;
+} QEMU_PACKED MailboxFrame;
+
+typedef struct MailboxHello {
+    uint32_t magic, version, side;
+    uint32_t max_message, common_size, output_size, upid_size;
+    uint32_t apic_first, apic_count;
+    uint32_t ready, state_word, generation;
+} QEMU_PACKED MailboxHello;
+
+#define MAILBOX_WINDOW 64       /* messages sent and not confirmed */
+
+/* One memfd per section that the side owns, its signals, its eventfd. */
+#define MAILBOX_MAX_FDS (MAILBOX_SECTIONS + 2)
+
+typedef struct MailboxHeld {
+    uint64_t sequence;
+    uint32_t length;
+    uint8_t data[];
+} MailboxHeld;
+
+struct MailboxSocket {
+    VirtIOMailbox *m;
+
+    /* This side's */
+    int section_fds[MAILBOX_SECTIONS];
+    int signals_fd, event_fd;
+    Error *migration_blocker;
+
+    /* The connection */
+    bool greeted;
+    MailboxFrame frame;
+    size_t have;
+    uint8_t *content;
+    GByteArray *out;
+    size_t out_sent;
+    guint out_watch;
+    bool state_due, reset_due;
+    unsigned unconfirmed;
+    GQueue held;                /* received, waiting for a buffer */
+    QEMUTimer *ping_timer;
+    unsigned pings_unanswered;
+    QEMUBH *hang_up;            /* a reader cannot close under itself */
+    bool hanging_up;
+    char *last_complaint;
+
+    /* The peer's */
+    uint32_t peer_generation;
+    int peer_event_fd;
+    MailboxSignals *peer_signals;
+    Object *peer_memory;
+};
+
+/* ---- peer-memory.c ---- */
+
+bool mailbox_share_own(MailboxSocket *s, Error **errp);
+void mailbox_unshare_own(MailboxSocket *s);
+unsigned mailbox_own_fds(MailboxSocket *s, int *fds);
+/* Takes over all descriptors, also when it fails. */
+bool mailbox_map_peer(MailboxSocket *s, int *fds, unsigned n, Error **errp);
+void mailbox_unmap_peer(MailboxSocket *s);
+void mailbox_kick_peer(MailboxSocket *s);
+void mailbox_drain_kicks(MailboxSocket *s);
+
+#endif
