@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Drivers that do everything wrong: the device survives, the peer does not
+ * notice, and the log says what was wrong.
+ */
+#include "qemu/osdep.h"
+#include "libqtest.h"
+#include "libqos/pci-pc.h"
+#include "mailbox-rig.h"
+#include "standard-headers/linux/virtio_config.h"
+#include "standard-headers/linux/virtio_ring.h"
+
+#define NOWHERE 0xffff800000001000
+
+typedef struct Pair {
+    Rig rig;
+    Endpoint a, b;
+} Pair;
+
+static void pair_open(Pair *p)
+{
+    rig_start_pair(&p->rig, ",queue-size=8", ",queue-size=8");
+    endpoint_open(&p->a, &p->rig, 4);
+    endpoint_open(&p->b, &p->rig, 5);
+}
+
+static void pair_close(Pair *p)
+{
+    endpoint_close(&p->a);
+    endpoint_close(&p->b);
+    rig_stop(&p->rig);
+}
+
+static void expect_link_works(Pair *p)
+{
+    uint64_t report;
+
+    offer_buffer(&p->b, 8);
+    report = send_message(&p->a, 8, 1);
+    g_assert_cmpint(report_status(&p->a, report), ==, MBOX_STATUS_DELIVERED);
+}
+
+/* ---- Descriptor chains ---- */
+
+typedef struct Desc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags, next;
+} Desc;
+
+#define RAM 0x200000
+#define RING UINT64_MAX         /* the queue's own descriptor table */
+#define W VRING_DESC_F_WRITE
+#define N VRING_DESC_F_NEXT
+#define I VRING_DESC_F_INDIRECT
+
+typedef struct Chain {
+    const char *name;
+    Desc desc[4];
+    uint16_t head;
+    bool stops;                 /* virtio forbids it: NEEDS_RESET */
+} Chain;
+
+static const Chain chains[] = {
+    { "zero-length", { { RAM, 0, 0, 0 } }, 0, true },
+    { "loop", { { RAM, 8, N, 1 }, { RAM, 8, N, 0 } }, 0, true },
+    { "next-is-itself", { { RAM, 8, N, 0 } }, 0, true },
+    { "next-beyond-table", { { RAM, 8, N, 9999 } }, 0, true },
+    { "head-beyond-table", { { RAM, 8, 0, 0 } }, 9999, true },
+    { "readable-after-writable",
+      { { RAM, 16, W | N, 1 }, { RAM, 8, 0, 0 } }, 0, true },
+    { "indirect-of-odd-size", { { RAM, 17, I, 0 } }, 0, true },
+    { "indirect-empty", { { RAM, 0, I, 0 } }, 0, true },
+    { "indirect-nowhere", { { NOWHERE, 16, I, 0 } }, 0, true },
+    { "length-lies", { { RAM, 8, N, 1 }, { RAM, UINT32_MAX, W, 0 } }, 0, true },
+    { "text-lies",
+      { { RAM, UINT32_MAX, N, 1 }, { RAM, 16, W, 0 } }, 0, true },
+    { "nowhere", { { NOWHERE, 8, N, 1 }, { RAM, 16, W, 0 } } },
+    { "report-nowhere", { { RAM, 8, N, 1 }, { NOWHERE, 16, W, 0 } } },
+    { "wraps-around", { { UINT64_MAX - 7, 64, N, 1 }, { RAM, 16, W, 0 } } },
+    { "in-apic", { { RAM, 8, N, 1 }, { 0xfee00000, 64, W, 0 } } },
+    { "in-rom", { { RAM, 8, N, 1 }, { 0xffff0000, 64, W, 0 } } },
+    { "in-own-ring", { { RAM, 8, N, 1 }, { RING, 64, W, 0 } } },
+};
+
+static void write_desc(Pair *p, QVirtQueue *vq, int i, const Desc *d)
+{
+    uint64_t at = vq->desc + 16 * i;
+
+    qtest_writeq(p->rig.qts, at, d->addr == RING ? vq->desc : d->addr);
+    qtest_writel(p->rig.qts, at + 8, d->len);
+    qtest_writew(p->rig.qts, at + 12, d->flags);
+    qtest_writew(p->rig.qts, at + 14, d->next);
+}
+
+static void offer_chain(Pair *p, Endpoint *e, int queue, const Chain *chain)
+{
+    QVirtQueue *vq = e->queue[queue];
+
+    for (int i = 0; i < ARRAY_SIZE(chain->desc); i++) {
+        write_desc(p, vq, i, &chain->desc[i]);
+    }
+    qvirtqueue_kick(p->rig.qts, &e->dev->vdev, vq, chain->head);
+}
+
+static bool needs_reset(Endpoint *e)
+{
+    return e->dev->vdev.bus->get_status(&e->dev->vdev) &
+           VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
+static void restart(Endpoint *e)
+{
+    endpoint_reset(e);
+    endpoint_start(e, ALL_QUEUES);
+}
+
+/* MB13, MB18: on each queue; the device works again after a reset */
+static void test_chain(const void *data)
+{
+    const Chain *chain = data;
+    Pair p;
+
+    pair_open(&p);
+    offer_chain(&p, &p.a, MBOX_QUEUE_TX, chain);
+    g_assert_cmpint(needs_reset(&p.a), ==, chain->stops);
+    g_assert_false(needs_reset(&p.b));
+    restart(&p.a);
+    offer_chain(&p, &p.b, MBOX_QUEUE_RX, chain);
+    send_message(&p.a, 8, 1);
+    restart(&p.b);
+    offer_chain(&p, &p.b, MBOX_QUEUE_EVENTS, chain);
+    set32(&p.a, MBOX_REG_STATE_WORD, 1);
+    restart(&p.b);
+    restart(&p.a);
+    expect_link_works(&p);
+    pair_close(&p);
+}
+
+/* ---- What the log says ---- */
+
+static char *log_path;
+
+/* From now on QEMU's standard error goes into the file. */
+static int redirect(void)
+{
+    int old = dup(2), fd = open(log_path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+
+    g_assert_cmpint(fd, >=, 0);
+    dup2(fd, 2);
+    close(fd);
+    return old;
+}
+
+static void expect_log(int old, const char *text)
+{
+    g_autofree char *log = NULL;
+
+    dup2(old, 2);
+    close(old);
+    g_assert_true(g_file_get_contents(log_path, &log, NULL, NULL));
+    if (!strstr(log, text)) {
+        g_test_message("no \"%s\" in: %s", text, log);
+        g_test_fail();
+    }
+}
+
+static void logged_pair_open(Pair *p)
+{
+    rig_start_pair(&p->rig, ",queue-size=8",
+                   ",queue-size=8 -d guest_errors");
+    endpoint_open(&p->a, &p->rig, 4);
+    endpoint_open(&p->b, &p->rig, 5);
+}
+
+/* The second piece finds QEMU's bounce buffer taken: the classic message. */
+static void test_bogus_descriptor(void)
+{
+    static const Chain twice = {
+        .desc = { { NOWHERE, 4096, N, 1 }, { NOWHERE, 4096, N, 2 },
+                  { RAM, 16, W, 0 } },
+    };
+    int old = redirect();
+    Pair p;
+
+    logged_pair_open(&p);
+    offer_chain(&p, &p.a, MBOX_QUEUE_TX, &twice);
+    g_assert_true(needs_reset(&p.a));
+    pair_close(&p);
+    expect_log(old, "bogus descriptor or out of resources: "
+               "virtio-uintr-mailbox, queue 0, chain 0, "
+               "address 0xffff800000001000");
+}
+
+/* MB18 */
+static void test_virtual_address(void)
+{
+    static const Chain once = {
+        .desc = { { NOWHERE, 64, N, 1 }, { RAM, 16, W, 0 } },
+    };
+    int old = redirect();
+    Pair p;
+
+    logged_pair_open(&p);
+    offer_chain(&p, &p.a, MBOX_QUEUE_TX, &once);
+    pair_close(&p);
+    expect_log(old, "a: queue 0, descriptor chain 0: buffer at "
+               "0xffff800000001000, 64 bytes, is not RAM");
+}
+
+static void test_queue_not_enabled(void)
+{
+    int old = redirect();
+    Pair p;
+
+    logged_pair_open(&p);
+    endpoint_reset(&p.a);
+    endpoint_start(&p.a, 1 << MBOX_QUEUE_TX);
+    qpci_io_writew(p.a.dev->pdev, p.a.dev->bar, p.a.dev->notify_cfg_offset +
+                   MBOX_QUEUE_RX * p.a.dev->notify_off_multiplier,
+                   MBOX_QUEUE_RX);
+    pair_close(&p);
+    expect_log(old, "virtio-uintr-mailbox: queue 1 notified, but it is not "
+               "set up");
+}
+
+static void test_wrong_notify_offset(void)
+{
+    int old = redirect();
+    Pair p;
+
+    logged_pair_open(&p);
+    qpci_io_writew(p.a.dev->pdev, p.a.dev->bar, p.a.dev->notify_cfg_offset,
+                   MBOX_QUEUE_RX);
+    pair_close(&p);
+    expect_log(old, "virtio-uintr-mailbox: queue 1 written to the "
+               "notification address of queue 0");
+}
+
+static void test_register_log(void)
+{
+    int old = redirect();
+    Pair p;
+
+    logged_pair_open(&p);
+    set32(&p.a, MBOX_REG_LINK, 1);
+    pair_close(&p);
+    expect_log(old, "a: write of 0x1 to register 0x008, which is read-only");
+}
+
+/* ---- Anything at all ---- */
+
+typedef struct Chaos {
+    Pair p;
+    uint64_t state;
+} Chaos;
+
+static uint32_t draw(Chaos *c, uint32_t n)
+{
+    uint64_t z = c->state += 0x9e3779b97f4a7c15;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return (z ^ z >> 31) % n;
+}
+
+static uint64_t draw_address(Chaos *c)
+{
+    switch (draw(c, 6)) {
+    case 0:
+        return NOWHERE + draw(c, 8192);
+    case 1:
+        return c->p.a.shm.addr + draw(c, 0x40000);
+    case 2:
+        return c->p.b.shm.addr + draw(c, 0x40000);
+    case 3:
+        return 0xfee00000 + draw(c, 4096);
+    default:
+        return RAM + draw(c, 0x10000);
+    }
+}
+
+static void draw_chain(Chaos *c, Endpoint *e, int queue)
+{
+    QVirtQueue *vq = e->queue[queue];
+
+    for (int i = 0; i < 4; i++) {
+        Desc d = {
+            .addr = draw_address(c), .len = draw(c, 5) ? draw(c, 200) :
+            draw(c, UINT32_MAX), .flags = draw(c, 8), .next = draw(c, 5),
+        };
+
+        write_desc(&c->p, vq, i, &d);
+    }
+    qvirtqueue_kick(c->p.rig.qts, &e->dev->vdev, vq, draw(c, 50) ? draw(c, 4) :
+                    draw(c, 65536));
+}
+
+static void one_input(Chaos *c)
+{
+    Endpoint *e = draw(c, 2) ? &c->p.a : &c->p.b;
+    QPCIDevice *pci = e->dev->pdev;
+
+    switch (draw(c, 9)) {
+    case 0:
+        set32(e, draw(c, 0x1000) & ~3, draw(c, UINT32_MAX));
+        break;
+    case 1:
+        set64(e, draw(c, 0x80) & ~7, (uint64_t)draw(c, UINT32_MAX) << 32 |
+              draw(c, UINT32_MAX));
+        break;
+    case 2:
+        reg32(e, draw(c, 0x1000) & ~3);
+        break;
+    case 3:
+        set32(e, MBOX_REG_DOORBELL, draw(c, 70));
+        break;
+    case 4:
+        qtest_writel(c->p.rig.qts, draw_address(c) & ~3, draw(c, UINT32_MAX));
+        break;
+    case 5:
+        qpci_io_writew(pci, e->dev->bar, draw(c, 0x3010) & ~1,
+                       draw(c, 0x10000));
+        break;
+    case 6:
+        qtest_clock_step(c->p.rig.qts, 1 + draw(c, 2000));
+        break;
+    default:
+        draw_chain(c, e, draw(c, 3));
+    }
+}
+
+/* FARBELL_FUZZ says how many inputs; all follow from FARBELL_SEED. */
+static uint64_t number_from(const char *name, uint64_t fallback)
+{
+    const char *text = getenv(name);
+
+    return text ? strtoull(text, NULL, 0) : fallback;
+}
+
+static void test_chaos(void)
+{
+    Chaos c = { .state = number_from("FARBELL_SEED", 1) };
+    uint64_t inputs = number_from("FARBELL_FUZZ", 2000);
+    int old = redirect();
+
+    /* QEMU has a line for each broken chain; nobody reads thousands */
+    rig_start_pair(&c.p.rig, ",queue-size=8,latency-ns=500,apic-first=0x40,"
+                   "apic-count=2", ",queue-size=8,apic-first=0x50,"
+                   "apic-count=2,apic-local=2");
+    endpoint_open(&c.p.a, &c.p.rig, 4);
+    endpoint_open(&c.p.b, &c.p.rig, 5);
+    for (uint64_t i = 0; i < inputs; i++) {
+        one_input(&c);
+        if (i % 100 == 99) {
+            restart(&c.p.a);
+            restart(&c.p.b);
+        }
+    }
+    restart(&c.p.a);
+    restart(&c.p.b);
+    offer_buffer(&c.p.a, 8);
+    g_assert_cmpint(report_status(&c.p.b, send_message(&c.p.b, 8, 1)), ==,
+                    MBOX_STATUS_DELIVERED);
+    pair_close(&c.p);
+    dup2(old, 2);
+    close(old);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    close(g_file_open_tmp("mailbox-log-XXXXXX", &log_path, NULL));
+    for (int i = 0; i < ARRAY_SIZE(chains); i++) {
+        g_autofree char *name = g_strdup_printf("/mailbox/MB18-chain/%s",
+                                                chains[i].name);
+
+        qtest_add_data_func(name, &chains[i], test_chain);
+    }
+    qtest_add_func("/mailbox/log/bogus-descriptor", test_bogus_descriptor);
+    qtest_add_func("/mailbox/log/virtual-address", test_virtual_address);
+    qtest_add_func("/mailbox/log/queue-not-enabled", test_queue_not_enabled);
+    qtest_add_func("/mailbox/log/wrong-notify-offset",
+                   test_wrong_notify_offset);
+    qtest_add_func("/mailbox/log/register", test_register_log);
+    qtest_add_func("/mailbox/chaos", test_chaos);
+    status = g_test_run();
+    unlink(log_path);
+    return status;
+}
