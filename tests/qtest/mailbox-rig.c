@@ -26,6 +26,18 @@ void rig_start_pair(Rig *rig, const char *a, const char *b)
     rig_start(rig, options);
 }
 
+void rig_start_side(Rig *rig, const char *socket, int side,
+                    const char *options)
+{
+    g_autofree char *text = g_strdup_printf(
+        "-smp 2 -chardev socket,id=c,path=%s,%s "
+        "-device virtio-uintr-mailbox-pci,id=m,addr=04.0,chardev=c,side=%d%s",
+        socket, side ? "server=off,reconnect-ms=10" : "server=on,wait=off",
+        side, options);
+
+    rig_start(rig, text);
+}
+
 void rig_stop(Rig *rig)
 {
     qpci_free_pc(rig->bus);
@@ -130,6 +142,14 @@ uint32_t cfg32(Endpoint *e, unsigned offset)
 uint64_t counter(Endpoint *e, unsigned n)
 {
     return reg64(e, MBOX_REG_COUNTERS + 8 * n);
+}
+
+void wait_for_link(Endpoint *e, uint32_t link)
+{
+    for (int ms = 0; reg32(e, MBOX_REG_LINK) != link; ms++) {
+        g_assert_cmpint(ms, <, 10000);
+        g_usleep(1000);
+    }
 }
 
 uint64_t send_message(Endpoint *e, uint32_t length, uint8_t first)

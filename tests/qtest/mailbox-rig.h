@@ -29,6 +29,9 @@ typedef struct Endpoint {
 void rig_start(Rig *rig, const char *options);
 /* Two endpoints in slots 4 ("a") and 5 ("b"); options of each. */
 void rig_start_pair(Rig *rig, const char *a, const char *b);
+/* One endpoint, "m", in slot 4; its peer is at the other end of the socket. */
+void rig_start_side(Rig *rig, const char *socket, int side,
+                    const char *options);
 void rig_stop(Rig *rig);
 
 /* Find the endpoint; map its memory, leave the device reset. */
@@ -45,6 +48,8 @@ void set32(Endpoint *e, unsigned offset, uint32_t value);
 void set64(Endpoint *e, unsigned offset, uint64_t value);
 uint32_t cfg32(Endpoint *e, unsigned offset);
 uint64_t counter(Endpoint *e, unsigned n);
+
+void wait_for_link(Endpoint *e, uint32_t link);
 
 /* A message of @length bytes that begin with @first; gives its report. */
 uint64_t send_message(Endpoint *e, uint32_t length, uint8_t first);

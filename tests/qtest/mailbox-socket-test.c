@@ -17,25 +17,6 @@
 
 static char *folder, *path;
 
-static void start_side(Rig *rig, int side, const char *options)
-{
-    g_autofree char *text = g_strdup_printf(
-        "-smp 2 -chardev socket,id=c,path=%s,%s "
-        "-device virtio-uintr-mailbox-pci,id=m,addr=04.0,chardev=c,side=%d%s",
-        path, side ? "server=off,reconnect-ms=10" : "server=on,wait=off",
-        side, options);
-
-    rig_start(rig, text);
-}
-
-static void wait_for_link(Endpoint *e, uint32_t link)
-{
-    for (int ms = 0; reg32(e, MBOX_REG_LINK) != link; ms++) {
-        g_assert_cmpint(ms, <, 10000);
-        g_usleep(1000);
-    }
-}
-
 static void wait_for_used(Endpoint *e, unsigned queue)
 {
     for (int ms = 0; !used(e, queue, NULL); ms++) {
@@ -57,7 +38,7 @@ typedef struct Pair {
 
 static void open_side(Pair *p, int side)
 {
-    start_side(&p->rig[side], side, "");
+    rig_start_side(&p->rig[side], path, side, "");
     endpoint_open(&p->e[side], &p->rig[side], 4);
 }
 
@@ -312,7 +293,7 @@ static void test_timeout(void)
     Pair p;
     uint64_t report;
 
-    start_side(&p.rig[0], 0, ",peer-timeout-ms=200");
+    rig_start_side(&p.rig[0], path, 0, ",peer-timeout-ms=200");
     endpoint_open(&p.e[0], &p.rig[0], 4);
     open_side(&p, 1);
     wait_for_link(&p.e[0], MBOX_LINK_UP);
@@ -633,7 +614,7 @@ static void test_never_reads(void)
     Pair p;
     Liar liar;
 
-    start_side(&p.rig[0], 0, ",max-message=64");
+    rig_start_side(&p.rig[0], path, 0, ",max-message=64");
     endpoint_open(&p.e[0], &p.rig[0], 4);
     liar_init(&liar);
     liar.hello.max_message = 64;
@@ -666,7 +647,7 @@ static void test_forged_signals(void)
     int *fds;
     uint64_t *signals;
 
-    start_side(&p.rig[0], 0, ",apic-first=0x40,apic-count=2");
+    rig_start_side(&p.rig[0], path, 0, ",apic-first=0x40,apic-count=2");
     endpoint_open(&p.e[0], &p.rig[0], 4);
     liar_init(&liar);
     liar_greet(&liar);
