@@ -127,6 +127,17 @@ void mailbox_air_drop(VirtIOMailbox *m)
     timer_del(m->air_timer);
 }
 
+static void launch_ring(VirtIOMailbox *m, unsigned doorbell)
+{
+    bool first = launch(m, (MailboxSignal) { .doorbell = doorbell });
+
+    if (first) {
+        m->r.ring_status[doorbell] = MBOX_RING_IN_FLIGHT;
+    } else {
+        mailbox_count(m, MBOX_COUNT_RING_COALESCED);
+    }
+}
+
 void mailbox_ring(VirtIOMailbox *m, uint32_t doorbell)
 {
     if (doorbell >= MBOX_DOORBELLS) {
@@ -135,10 +146,8 @@ void mailbox_ring(VirtIOMailbox *m, uint32_t doorbell)
         mailbox_count(m, MBOX_COUNT_RING_REFUSED);
     } else if (!m->latency_ns) {
         arrive_ring(m, doorbell);
-    } else if (launch(m, (MailboxSignal) { .doorbell = doorbell })) {
-        m->r.ring_status[doorbell] = MBOX_RING_IN_FLIGHT;
     } else {
-        mailbox_count(m, MBOX_COUNT_RING_COALESCED);
+        launch_ring(m, doorbell);
     }
 }
 

@@ -121,7 +121,7 @@ static bool post_bits(Upid *upid, uint8_t vector)
     return true;
 }
 
-/* MB34: as SENDUIPI does it, one 16-byte exchange.  *old is what it replaced. */
+/* MB34: as SENDUIPI does it, in one exchange.  *old is what it replaced. */
 static bool post_at_once(Int128 *host, uint8_t vector, Upid *old)
 {
     Int128 expected = int128_make128(qatomic_read((uint64_t *)host),

@@ -586,7 +586,8 @@ static MailboxSocket *socket_new(VirtIOMailbox *m)
     s->content = g_malloc(MAX(sizeof(MailboxHello),
                               m->geometry.max_message));
     s->ping_timer = timer_new_ms(QEMU_CLOCK_REALTIME, ping, s);
-    s->hang_up = qemu_bh_new(hang_up, s);
+    s->hang_up = qemu_bh_new_guarded(hang_up, s,
+                                     &DEVICE(m)->mem_reentrancy_guard);
     g_queue_init(&s->held);
     return s;
 }

@@ -244,6 +244,7 @@ static void test_events(void)
 
     setup();
     while (mbox_event(&a, event)) {
+        cpu_relax();
     }
     generation = mbox_read(&a, MBOX_REG_PEER_GENERATION);
     mbox_reset(&b);

@@ -331,17 +331,10 @@ static void one_input(Chaos *c)
 }
 
 /* FARBELL_FUZZ says how many inputs; all follow from FARBELL_SEED. */
-static uint64_t number_from(const char *name, uint64_t fallback)
-{
-    const char *text = getenv(name);
-
-    return text ? strtoull(text, NULL, 0) : fallback;
-}
-
 static void test_chaos(void)
 {
-    Chaos c = { .state = number_from("FARBELL_SEED", 1) };
-    uint64_t inputs = number_from("FARBELL_FUZZ", 2000);
+    Chaos c = { .state = rig_number("FARBELL_SEED", 1) };
+    uint64_t inputs = rig_number("FARBELL_FUZZ", 2000);
     int old = redirect();
 
     /* QEMU has a line for each broken chain; nobody reads thousands */

@@ -126,19 +126,12 @@ static void kill_once(Side *sides)
     wait_for_link(&dead->e, MBOX_LINK_UP);
 }
 
-static uint64_t number_from(const char *name, uint64_t fallback)
-{
-    const char *text = getenv(name);
-
-    return text ? strtoull(text, NULL, 0) : fallback;
-}
-
 static void test_kills(void)
 {
     Side sides[2];
-    uint64_t kills = number_from("FARBELL_KILLS", 20);
+    uint64_t kills = rig_number("FARBELL_KILLS", 20);
 
-    state = number_from("FARBELL_SEED", 1);
+    state = rig_number("FARBELL_SEED", 1);
     side_open(&sides[0], 0);
     side_open(&sides[1], 1);
     wait_for_link(&sides[0].e, MBOX_LINK_UP);

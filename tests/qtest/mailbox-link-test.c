@@ -172,16 +172,20 @@ static void test_sections(void)
     pair_open(&p, "", "");
     for (int i = 0; i < ARRAY_SIZE(cases); i++) {
         unsigned section = cases[i].section;
-        unsigned at = 0xff0 + cases[i].side *
-            (section == MBOX_CFG_OUTPUT_OFFSET ? 0x10000 : 0x1000);
+        unsigned size = section == MBOX_CFG_OUTPUT_OFFSET ? 0x10000 : 0x1000;
+        unsigned at = 0xff0 + cases[i].side * size;
         uint32_t want = 0;
 
         qtest_writel(p.rig.qts, shm(&p.a, section, at), 0xaaaa0001);
-        want = cases[i].a_may ? 0xaaaa0001 : want;
+        if (cases[i].a_may) {
+            want = 0xaaaa0001;
+        }
         g_assert_cmphex(mem32(&p.a, shm(&p.a, section, at)), ==, want);
         g_assert_cmphex(mem32(&p.b, shm(&p.b, section, at)), ==, want);
         qtest_writel(p.rig.qts, shm(&p.b, section, at), 0xbbbb0002);
-        want = cases[i].b_may ? 0xbbbb0002 : want;
+        if (cases[i].b_may) {
+            want = 0xbbbb0002;
+        }
         g_assert_cmphex(mem32(&p.a, shm(&p.a, section, at)), ==, want);
         g_assert_cmphex(mem32(&p.b, shm(&p.b, section, at)), ==, want);
     }
@@ -269,7 +273,8 @@ static void test_post(void)
     for (int x2 = 0; x2 < 2; x2++) {
         pair_open(&p, "", "");
         upid = make_upid(&p, x2 ? 2 : 2 << UPID_NDST_XAPIC_SHIFT, NV, 0);
-        bind_queue(&p.b, upid, 9, MBOX_BIND_ENABLE | (x2 ? MBOX_BIND_X2APIC : 0));
+        bind_queue(&p.b, upid, 9,
+                   MBOX_BIND_ENABLE | (x2 ? MBOX_BIND_X2APIC : 0));
         g_assert_cmpint(reg32(&p.b, MBOX_REG_BIND_STATUS), ==, MBOX_BIND_ON);
         receive_one(&p);
         g_assert_cmphex(mem64(&p.b, upid + 8), ==, 1 << 9);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "libqtest.h"
 #include "libqos/malloc-pc.h"
 #include "libqos/pci-pc.h"
@@ -43,6 +44,14 @@ void rig_stop(Rig *rig)
     qpci_free_pc(rig->bus);
     alloc_destroy(&rig->alloc);
     qtest_quit(rig->qts);
+}
+
+uint64_t rig_number(const char *name, uint64_t fallback)
+{
+    const char *text = getenv(name);
+    uint64_t number;
+
+    return text && !qemu_strtou64(text, NULL, 0, &number) ? number : fallback;
 }
 
 void endpoint_find(Endpoint *e, Rig *rig, int slot)

@@ -34,6 +34,9 @@ void rig_start_side(Rig *rig, const char *socket, int side,
                     const char *options);
 void rig_stop(Rig *rig);
 
+/* A number from the environment */
+uint64_t rig_number(const char *name, uint64_t fallback);
+
 /* Find the endpoint; map its memory, leave the device reset. */
 void endpoint_find(Endpoint *e, Rig *rig, int slot);
 /* Negotiate, set up @queues (a bit mask), DRIVER_OK. */
