@@ -220,6 +220,7 @@ void mailbox_get_config(VirtIODevice *vdev, uint8_t *config);
 void mailbox_handle_tx(VirtIODevice *vdev, VirtQueue *vq);
 /* Hand over whatever is due and finds room. */
 void mailbox_pump(VirtIOMailbox *m);
+/* The sender's notification waits for mailbox_pump(). */
 void mailbox_tx_done(VirtIOMailbox *m, uint64_t sequence, uint32_t status);
 /* The peer has gone; what it was handed but did not confirm is @handed. */
 void mailbox_tx_fail_all(VirtIOMailbox *m, uint32_t handed);

@@ -16,6 +16,7 @@
 
 /* MB56: what a peer may leave unread, besides the messages it may have. */
 #define MAX_UNREAD (1 << 20)
+#define READ_SIZE 65536
 
 /* ---- Sending ---- */
 
@@ -291,13 +292,13 @@ static bool attach_peer(MailboxSocket *s, const MailboxHello *hello,
     return true;
 }
 
-static void take_hello(MailboxSocket *s)
+static void take_hello(MailboxSocket *s, const uint8_t *content)
 {
     VirtIOMailbox *m = s->m;
     MailboxHello hello;
     Error *err = NULL;
 
-    memcpy(&hello, s->content, sizeof(hello));
+    memcpy(&hello, content, sizeof(hello));
     if (!check_hello(m, &hello, &err) ||
         !check_window(m, le32_to_cpu(hello.apic_first),
                       le32_to_cpu(hello.apic_count), &err) ||
@@ -308,9 +309,7 @@ static void take_hello(MailboxSocket *s)
     }
     s->greeted = true;
     s->state_due = true;        /* it may have changed since our hello */
-    flush(s);
     mailbox_take_signals(m);
-    mailbox_pump(m);
 }
 
 /* ---- Frames that arrived ---- */
@@ -321,7 +320,7 @@ static bool is_for_an_earlier_driver(MailboxSocket *s)
     return s->frame.b != s->m->generation || !s->m->ready;
 }
 
-static void take_message(MailboxSocket *s)
+static void take_message(MailboxSocket *s, const uint8_t *content)
 {
     MailboxHeld *held;
 
@@ -335,9 +334,8 @@ static void take_message(MailboxSocket *s)
     held = g_malloc(sizeof(*held) + s->frame.length);
     held->sequence = s->frame.a;
     held->length = s->frame.length;
-    memcpy(held->data, s->content, held->length);
+    memcpy(held->data, content, held->length);
     g_queue_push_tail(&s->held, held);
-    socket_room(s->m);
 }
 
 static bool is_report_status(uint64_t status)
@@ -353,7 +351,6 @@ static void take_report(MailboxSocket *s)
     }
     s->unconfirmed--;
     mailbox_tx_done(s->m, s->frame.a, s->frame.b);
-    mailbox_pump(s->m);
 }
 
 static void take_state(MailboxSocket *s, bool reset)
@@ -367,16 +364,16 @@ static void take_state(MailboxSocket *s, bool reset)
     mailbox_peer_told(s->m, ready, s->frame.b, reset);
 }
 
-static void take_frame(MailboxSocket *s)
+static void take_frame(MailboxSocket *s, const uint8_t *content)
 {
     trace_mailbox_frame(mailbox_name(s->m), s->frame.type, s->frame.a,
                         s->frame.b);
     switch (s->frame.type) {
     case FRAME_HELLO:
-        take_hello(s);
+        take_hello(s, content);
         break;
     case FRAME_MESSAGE:
-        take_message(s);
+        take_message(s, content);
         break;
     case FRAME_REPORT:
         take_report(s);
@@ -389,7 +386,6 @@ static void take_frame(MailboxSocket *s)
         break;
     case FRAME_PING:
         put_frame(s, FRAME_PONG, 0, 0, 0);
-        flush(s);
         break;
     case FRAME_PONG:
         s->pings_unanswered = 0;
@@ -416,8 +412,9 @@ static bool check_frame(MailboxSocket *s)
     }
 }
 
-static void decode_header(MailboxSocket *s)
+static bool decode_header(MailboxSocket *s, const uint8_t *at)
 {
+    memcpy(&s->frame, at, sizeof(s->frame));
     s->frame.type = le32_to_cpu(s->frame.type);
     s->frame.length = le32_to_cpu(s->frame.length);
     s->frame.a = le64_to_cpu(s->frame.a);
@@ -425,45 +422,52 @@ static void decode_header(MailboxSocket *s)
     if (!check_frame(s)) {
         lose(s, "frame of type %u and length %u, which cannot be",
              s->frame.type, s->frame.length);
+        return false;
     }
+    return true;
 }
 
-static size_t wanted(MailboxSocket *s)
+/* Bytes of the whole frame at @at, now taken; 0 if it is not all there. */
+static size_t take_next(MailboxSocket *s, const uint8_t *at, size_t n)
 {
-    return s->have < sizeof(s->frame) ? sizeof(s->frame) - s->have :
-           sizeof(s->frame) + s->frame.length - s->have;
+    size_t size;
+
+    if (n < sizeof(s->frame) || !decode_header(s, at)) {
+        return 0;
+    }
+    size = sizeof(s->frame) + s->frame.length;
+    if (n < size) {
+        return 0;
+    }
+    take_frame(s, at + sizeof(s->frame));
+    return size;
 }
 
 static int socket_can_read(void *opaque)
 {
     MailboxSocket *s = opaque;
 
-    return s->hanging_up ? 0 : wanted(s);
+    return s->hanging_up ? 0 : READ_SIZE;
 }
 
-static void *read_position(MailboxSocket *s)
-{
-    return s->have < sizeof(s->frame) ? (uint8_t *)&s->frame + s->have :
-           s->content + s->have - sizeof(s->frame);
-}
-
-/* Never more than was asked for: what is left belongs to the next frame. */
+/*
+ * All frames first, then their consequences once: one interrupt and one
+ * write for as many messages as came.  A write may end the connection.
+ */
 static void socket_read(void *opaque, const uint8_t *buf, int size)
 {
     MailboxSocket *s = opaque;
-    bool in_header = s->have < sizeof(s->frame);
+    size_t taken = 0, n;
 
-    if (s->hanging_up || size > wanted(s)) {
-        return;
+    g_byte_array_append(s->in, buf, size);
+    while (!s->hanging_up &&
+           (n = take_next(s, s->in->data + taken, s->in->len - taken))) {
+        taken += n;
     }
-    memcpy(read_position(s), buf, size);
-    s->have += size;
-    if (in_header && s->have == sizeof(s->frame)) {
-        decode_header(s);
-    }
-    if (!s->hanging_up && s->have >= sizeof(s->frame) && !wanted(s)) {
-        s->have = 0;
-        take_frame(s);
+    g_byte_array_remove_range(s->in, 0, taken);
+    if (s->greeted && !s->hanging_up) {
+        socket_room(s->m);
+        mailbox_pump(s->m);
     }
 }
 
@@ -486,7 +490,6 @@ static void lose(MailboxSocket *s, const char *format, ...)
         g_free(s->last_complaint);
         s->last_complaint = g_steal_pointer(&text);
     }
-    s->have = 0;
     s->hanging_up = true;
     qemu_bh_schedule(s->hang_up);
 }
@@ -501,10 +504,10 @@ static void hang_up(void *opaque)
 static void forget_connection(MailboxSocket *s)
 {
     s->greeted = s->hanging_up = false;
-    s->have = 0;
     s->unconfirmed = 0;
     s->state_due = s->reset_due = false;
     s->pings_unanswered = 0;
+    g_byte_array_set_size(s->in, 0);
     g_byte_array_set_size(s->out, 0);
     s->out_sent = 0;
     if (s->out_watch) {
@@ -583,8 +586,7 @@ static MailboxSocket *socket_new(VirtIOMailbox *m)
         s->section_fds[i] = -1;
     }
     s->out = g_byte_array_new();
-    s->content = g_malloc(MAX(sizeof(MailboxHello),
-                              m->geometry.max_message));
+    s->in = g_byte_array_new();
     s->ping_timer = timer_new_ms(QEMU_CLOCK_REALTIME, ping, s);
     s->hang_up = qemu_bh_new_guarded(hang_up, s,
                                      &DEVICE(m)->mem_reentrancy_guard);
@@ -664,7 +666,7 @@ void mailbox_socket_cleanup(VirtIOMailbox *m)
     qemu_bh_delete(s->hang_up);
     timer_free(s->ping_timer);
     g_byte_array_free(s->out, true);
-    g_free(s->content);
+    g_byte_array_free(s->in, true);
     g_free(s->last_complaint);
     g_free(s);
     m->socket = NULL;

@@ -49,10 +49,8 @@ struct MailboxSocket {
 
     /* The connection */
     bool greeted;
-    MailboxFrame frame;
-    size_t have;
-    uint8_t *content;
-    GByteArray *out;
+    MailboxFrame frame;         /* the one being looked at */
+    GByteArray *in, *out;
     size_t out_sent;
     guint out_watch;
     bool state_due, reset_due;

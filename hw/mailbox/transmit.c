@@ -175,7 +175,6 @@ void mailbox_tx_done(VirtIOMailbox *m, uint64_t sequence, uint32_t status)
             break;
         }
     }
-    notify_sender(m);
 }
 
 /* MB16 */

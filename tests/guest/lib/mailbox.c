@@ -264,6 +264,25 @@ uint32_t mbox_send(struct mbox *m, const void *text, uint32_t length)
     return WAIT_FOR((status = mbox_send_status(m))) ? status : 0;
 }
 
+/* One report for all: only their number is looked at. */
+uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
+                         uint32_t n)
+{
+    struct mbox_queue *q = &m->queue[MBOX_QUEUE_TX];
+
+    for (uint32_t i = 0; i < n; i++) {
+        describe(q, 2 * i, text, length, DESC_NEXT, 2 * i + 1);
+        describe(q, 2 * i + 1, m->report, sizeof(m->report), DESC_WRITE, 0);
+        make_available(q, 2 * i);
+    }
+    kick(m, MBOX_QUEUE_TX);
+    while ((uint16_t)(q->used.idx - q->seen) < n) {
+        cpu_relax();
+    }
+    q->seen += n;
+    return n;
+}
+
 /* The buffer of the next used entry, given back; null if there is none. */
 static int take_used(struct mbox *m, int n)
 {

@@ -64,6 +64,10 @@ uint32_t mbox_send_status(struct mbox *m);
 /* Both, with PAUSE between; 0 after about two seconds. */
 uint32_t mbox_send(struct mbox *m, const void *text, uint32_t length);
 
+/* The same text @n times (up to MBOX_RING) with one notification; gives n. */
+uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
+                         uint32_t n);
+
 /* Bytes of the next message, its buffer given back; 0 if there is none. */
 uint32_t mbox_receive(struct mbox *m, void *text);
 /* The next event, as MBOX_EVENT_* say; false if there is none. */
