@@ -17,10 +17,7 @@ static volatile bool ready, stop;
 
 static void wait_random(uint64_t *seed, uint64_t range)
 {
-    uint64_t end = rdtsc() + random64(seed) % range;
-
-    while (rdtsc() < end) {
-    }
+    delay(random64(seed) % range);
 }
 
 static uint64_t rounds(void)
