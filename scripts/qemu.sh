@@ -53,7 +53,7 @@ configure_qemu() {
 # steps, of which nothing here runs one.
 targets_of() {
     echo qemu-system-x86_64 qemu-img
-    ninja -C "$1" -t targets all | sed -n 's|^\(tests/qtest/[^/:]*\): c_LINKER.*|\1|p'
+    ninja -C "$1" -t targets all | sed -n 's|^\(tests/qtest/[^:]*\): c_LINKER.*|\1|p'
 }
 
 # $1 build folder, then more targets.
