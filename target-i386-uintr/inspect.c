@@ -4,6 +4,7 @@
  * property for tools, as `info uintr` for people, as registers for gdb.
  */
 #include "qemu/osdep.h"
+#include "exec/cpu-common.h"
 #include "exec/gdbstub.h"
 #include "gdbstub/helpers.h"
 #include "monitor/hmp-target.h"
@@ -12,12 +13,53 @@
 #include "qapi/visitor.h"
 #include "internal.h"
 
-static const char *why_not_delivered(const CPUX86State *env)
+static bool waits_in_apic(CPUX86State *env)
+{
+    APICCommonState *apic = uintr_apic(env_archcpu(env));
+    int word = env->uintr.uinv >> 5, bit = env->uintr.uinv & 31;
+
+    return apic && ((apic->irr[word] | apic->posted[word]) & (1u << bit));
+}
+
+/* What the receiver would find; all zero if it cannot be read. */
+static UintrUpid look_at_upid(CPUX86State *env)
+{
+    uint64_t words[2] = {};
+
+    if (cpu_memory_rw_debug(env_cpu(env), env->uintr.pd, words, sizeof(words),
+                            false)) {
+        return (UintrUpid) {};
+    }
+    return (UintrUpid) {
+        .low = le64_to_cpu(words[0]), .pir = le64_to_cpu(words[1]),
+    };
+}
+
+static const char *why_not_processed(CPUX86State *env)
+{
+    UintrUpid upid = look_at_upid(env);
+
+    if (env->uintr.uinv && waits_in_apic(env)) {
+        return env->eflags & IF_MASK ?
+               "a notification waits in the local APIC, behind TPR or an "
+               "interrupt in service" :
+               "a notification waits in the local APIC: RFLAGS.IF is 0";
+    }
+    if (!upid.pir) {
+        return "nothing is pending: UIRR is 0";
+    }
+    return upid.low & UPID_SN ? "posted, but SN is set" :
+           upid.low & UPID_ON ? "posted, and no notification is here: UINV or "
+                                "NDST may be wrong, or the IDT has taken it" :
+           "posted, but ON is 0: whoever set PIR did not notify";
+}
+
+static const char *why_not_delivered(CPUX86State *env)
 {
     const struct { bool holds; const char *reason; } causes[] = {
         { !uintr_present(env), "no user interrupts: start with "
                                "-cpu MODEL,uintr=on" },
-        { !env->uintr.rr, "nothing is pending: UIRR is 0" },
+        { !env->uintr.rr, NULL },
         { !uintr_enabled(env), "CR4.UINTR is 0" },
         { !env->uintr.uif, "UIF is 0: CLUI, or a handler that has not "
                            "executed UIRET yet" },
@@ -30,7 +72,7 @@ static const char *why_not_delivered(const CPUX86State *env)
 
     for (int i = 0; i < ARRAY_SIZE(causes); i++) {
         if (causes[i].holds) {
-            return causes[i].reason;
+            return causes[i].reason ?: why_not_processed(env);
         }
     }
     return "due at the next instruction boundary";
@@ -70,7 +112,7 @@ static const UintrField fields[] = {
 static void get_state(Object *obj, Visitor *v, const char *name, void *opaque,
                       Error **errp)
 {
-    const CPUX86State *env = &X86_CPU(obj)->env;
+    CPUX86State *env = &X86_CPU(obj)->env;
     char *reason = (char *)why_not_delivered(env);
     bool enabled = uintr_enabled(env);
 
@@ -90,7 +132,7 @@ static void get_state(Object *obj, Visitor *v, const char *name, void *opaque,
 
 static void print_cpu(Monitor *mon, CPUState *cs)
 {
-    const CPUX86State *env = &X86_CPU(cs)->env;
+    CPUX86State *env = &X86_CPU(cs)->env;
 
     monitor_printf(mon, "CPU#%d%s", cs->cpu_index,
                    uintr_enabled(env) ? "" : " CR4.UINTR=0");

@@ -83,6 +83,7 @@ static void wait_in_ring3(const void *code)
 /* ---- the registers: values that are nowhere else ---- */
 
 #define PENDING         (BIT(63) | BIT(3))
+#define FILLED_PD       0x123000
 
 static void fill(uint64_t cpu)
 {
@@ -91,7 +92,7 @@ static void fill(uint64_t cpu)
     wrmsr(UINTR_MSR_HANDLER, (uint64_t)UI_RECORD + cpu);
     wrmsr(UINTR_MSR_STACKADJUST, 128 + 64 * cpu);
     wrmsr(UINTR_MSR_MISC, misc(NV + cpu, 7 + cpu));
-    wrmsr(UINTR_MSR_PD, 0x123000 + 64 * cpu);
+    wrmsr(UINTR_MSR_PD, FILLED_PD + 64 * cpu);
     wrmsr(UINTR_MSR_TT, 0x456000 + 16 * cpu + UINTR_TT_ENABLE);
     wrmsr(UINTR_MSR_RR, PENDING >> cpu);
 }
@@ -106,6 +107,36 @@ static void fill_both(void)
 
 /* ---- one state for each answer of `info uintr` ---- */
 
+static void show(const char *state, uint64_t low, uint64_t pir)
+{
+    struct upid *upid = (struct upid *)FILLED_PD;
+
+    upid->low = low;
+    upid->pir = pir;
+    announce(state);
+    wait_in_ring3(USER((const void *)wait_code));
+    upid->low = upid->pir = 0;
+}
+
+/* UIRR is 0, but something stands in the UPID. */
+static void show_posted(void)
+{
+    struct frame waiting = frame_user(USER((const void *)wait_code), 0, 0);
+
+    show("unnotified", 0, BIT(3));
+    show("suppressed", UPID_SN, BIT(3));
+    show("lost", UPID_ON, BIT(3));
+    apic_write(APIC_TPR, 0xf0);
+    apic_icr(apic_id(), ICR_ASSERT | NV);
+    waiting.rflags |= RFLAGS_IF;
+    announce("behind");
+    wait_in_frame(waiting);
+    announce("masked");
+    wait_in_ring3(USER((const void *)wait_code));
+    apic_write(APIC_TPR, 0);
+    irq_window();
+}
+
 static void test_states(void)
 {
     fill_both();
@@ -114,6 +145,9 @@ static void test_states(void)
     announce("uif");                    /* and more, with a debugger */
     wait_in_ring3(USER((const void *)pending_code));
     CHECK_EQ(ui_count, 2);
+    for (int i = 0; i < 2; i++) {       /* R101 */
+        CHECK(ui_log[i].rip != USER((uint64_t)pending_shadow));
+    }
 
     fill(0);
     stui();
@@ -145,6 +179,8 @@ static void test_states(void)
     stui();
     announce("nothing");
     wait_in_ring3(USER((const void *)wait_code));
+    CHECK_EQ(ui_count, 2);
+    show_posted();
     CHECK_EQ(ui_count, 2);
 }
 
