@@ -149,6 +149,20 @@ static void test_self(void)
     CHECK_EQ(ipis_taken(0, NV), 1);
 }
 
+/* The vector's last interrupt was level triggered; a notification is not. */
+static void test_edge(void)
+{
+    send_setup();
+    apic_icr(apic_id(), ICR_LEVEL | ICR_ASSERT | NV);
+    CHECK(WAIT_FOR(apic_requested(NV)));
+    CHECK_EQ(ipis_taken(0, NV), 1);
+    CHECK(apic_level_triggered(NV));
+    CHECK_EQ(send_user(0), SENT);
+    CHECK(WAIT_FOR(apic_requested(NV)));
+    CHECK(!apic_level_triggered(NV));
+    CHECK_EQ(ipis_taken(0, NV), 1);
+}
+
 #define NEW_ID 0x42
 
 static void write_id(uint64_t id)
@@ -330,6 +344,7 @@ const struct test tests[] = {
     { "R56-receiver-shorthand", rule_receiver_shorthand, 3 },
     { "R56-all-notification-vectors", test_all_notification_vectors },
     { "R56-each-to-each", test_each_to_each, 3 },
+    { "R56-edge", test_edge },
     { "R57-other-bytes", test_other_bytes, 2 },
     { "R58-self", test_self, 2 },
     { "R58-absent-id", rule_absent_id, 3 },

@@ -88,6 +88,11 @@ bool apic_in_service(int vector)
     return vector_bit(APIC_ISR, vector);
 }
 
+bool apic_level_triggered(int vector)
+{
+    return vector_bit(APIC_TMR, vector);
+}
+
 bool apic_requested(int vector)
 {
     return vector_bit(APIC_IRR, vector);

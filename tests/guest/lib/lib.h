@@ -135,6 +135,7 @@ void idt_present(int vector, bool present);
 #define APIC_EOI        0xb0
 #define APIC_SVR        0xf0
 #define APIC_ISR        0x100
+#define APIC_TMR        0x180
 #define APIC_IRR        0x200
 #define APIC_ESR        0x280
 #define APIC_ICR        0x300
@@ -152,6 +153,7 @@ void idt_present(int vector, bool present);
 #define ICR_STARTUP     0x00600
 #define ICR_LOGICAL     0x00800
 #define ICR_ASSERT      0x04000
+#define ICR_LEVEL       0x08000
 #define ICR_SELF        0x40000
 #define ICR_ALL         0x80000
 #define ICR_OTHERS      0xc0000
@@ -165,6 +167,7 @@ void apic_icr(uint32_t dest, uint32_t low);
 uint64_t apic_icr_read(void);           /* destination in the high half */
 void apic_eoi(void);
 bool apic_in_service(int vector);
+bool apic_level_triggered(int vector);
 bool apic_requested(int vector);
 
 /* ---- smp.c ---- */
