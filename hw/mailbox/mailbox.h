@@ -203,6 +203,8 @@ VirtIOMailbox *mailbox_of_pci(PCIDevice *pci);
 
 bool mailbox_memory_check(VirtIOMailbox *m, Error **errp);
 bool mailbox_memory_init(VirtIOMailbox *m, Error **errp);
+const char *mailbox_section_name(MailboxSection section);
+bool mailbox_side_owns(unsigned side, MailboxSection section);
 uint64_t mailbox_section_size(const MailboxGeometry *g, MailboxSection section);
 bool mailbox_section_is_readonly(MailboxSection section);
 void mailbox_memory_attach(VirtIOMailbox *m);
@@ -214,6 +216,11 @@ void mailbox_update_state_page(VirtIOMailbox *m);
 void mailbox_registers_init(VirtIOMailbox *m);
 void mailbox_registers_reset(VirtIOMailbox *m);
 void mailbox_get_config(VirtIODevice *vdev, uint8_t *config);
+
+/* ---- migrate.c ---- */
+
+extern const VMStateDescription mailbox_vmstate, mailbox_vmstate_device;
+int mailbox_post_load(VirtIODevice *vdev);
 
 /* ---- transmit.c ---- */
 

@@ -16,12 +16,17 @@
 
 #define MAX_SECTION (256 * MiB)    /* so that offsets fit into 32 bits */
 
-static const char *const section_names[] = {
-    [MAILBOX_STATE] = "mailbox-state",
-    [MAILBOX_OUTPUT] = "mailbox-output",
-    [MAILBOX_UPID] = "mailbox-upid",
-    [MAILBOX_COMMON] = "mailbox-common",
-};
+const char *mailbox_section_name(MailboxSection section)
+{
+    static const char *const names[] = {
+        [MAILBOX_STATE] = "mailbox-state",
+        [MAILBOX_OUTPUT] = "mailbox-output",
+        [MAILBOX_UPID] = "mailbox-upid",
+        [MAILBOX_COMMON] = "mailbox-common",
+    };
+
+    return names[section];
+}
 
 uint64_t mailbox_section_size(const MailboxGeometry *g, MailboxSection section)
 {
@@ -43,7 +48,7 @@ bool mailbox_section_is_readonly(MailboxSection section)
     return section == MAILBOX_STATE || section == MAILBOX_OUTPUT;
 }
 
-static bool owns(unsigned side, MailboxSection section)
+bool mailbox_side_owns(unsigned side, MailboxSection section)
 {
     return section != MAILBOX_COMMON || side == 0;
 }
@@ -165,8 +170,9 @@ static void show(VirtIOMailbox *m, unsigned side, MailboxSection section,
 {
     MemoryRegion *view = &m->views[side][section];
 
-    memory_region_init_alias(view, OBJECT(m), section_names[section], memory,
-                             0, mailbox_section_size(&m->geometry, section));
+    memory_region_init_alias(view, OBJECT(m), mailbox_section_name(section),
+                             memory, 0,
+                             mailbox_section_size(&m->geometry, section));
     memory_region_add_subregion_overlap(container_of_section(m, section),
         section_offset(&m->geometry, side, section), view, 1);
 }
@@ -193,7 +199,7 @@ void mailbox_memory_attach(VirtIOMailbox *m)
 {
     memory_region_transaction_begin();
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (owns(!m->side, i)) {
+        if (mailbox_side_owns(!m->side, i)) {
             show(m, !m->side, i, m->peer.sections[i]);
         }
     }
@@ -204,7 +210,7 @@ void mailbox_memory_detach(VirtIOMailbox *m)
 {
     memory_region_transaction_begin();
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (owns(!m->side, i)) {
+        if (mailbox_side_owns(!m->side, i)) {
             hide(m, !m->side, i);
         }
     }
@@ -219,7 +225,7 @@ static void add_readonly_twin(VirtIOMailbox *m, MailboxSection section)
 {
     MemoryRegion *twin = &m->own_readonly[section];
 
-    memory_region_init_ram_ptr(twin, OBJECT(m), section_names[section],
+    memory_region_init_ram_ptr(twin, OBJECT(m), mailbox_section_name(section),
                                mailbox_section_size(&m->geometry, section),
                                memory_region_get_ram_ptr(&m->own[section]));
     memory_region_set_readonly(twin, true);
@@ -233,7 +239,7 @@ static bool add_own(VirtIOMailbox *m, MailboxSection section, Error **errp)
 {
     if (!m->socket &&
         !memory_region_init_ram(&m->own[section], OBJECT(m),
-                                section_names[section],
+                                mailbox_section_name(section),
                                 mailbox_section_size(&m->geometry, section),
                                 errp)) {
         return false;
@@ -274,10 +280,10 @@ bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
     mailbox_registers_init(m);
     memory_region_add_subregion(&m->bar, MBOX_REGS_OFFSET, &m->regs);
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (owns(!m->side, i)) {
+        if (mailbox_side_owns(!m->side, i)) {
             add_absent(m, i);
         }
-        if (owns(m->side, i) && !add_own(m, i, errp)) {
+        if (mailbox_side_owns(m->side, i) && !add_own(m, i, errp)) {
             return false;
         }
     }

@@ -31,18 +31,6 @@ struct MailboxPeerMemory {
     MemoryRegion sections[MAILBOX_SECTIONS];
 };
 
-static const char *const names[] = {
-    [MAILBOX_STATE] = "mailbox-state",
-    [MAILBOX_OUTPUT] = "mailbox-output",
-    [MAILBOX_UPID] = "mailbox-upid",
-    [MAILBOX_COMMON] = "mailbox-common",
-};
-
-static bool owns(unsigned side, MailboxSection section)
-{
-    return section != MAILBOX_COMMON || side == 0;
-}
-
 /* ---- This side's ---- */
 
 static int make_memfd(const char *name, size_t size, Error **errp)
@@ -68,13 +56,14 @@ static bool share_section(MailboxSocket *s, MailboxSection section,
                           Error **errp)
 {
     VirtIOMailbox *m = s->m;
+    const char *name = mailbox_section_name(section);
     uint64_t size = mailbox_section_size(&m->geometry, section);
-    int fd = s->section_fds[section] = make_memfd(names[section], size, errp);
+    int fd = s->section_fds[section] = make_memfd(name, size, errp);
 
     return fd >= 0 &&
-           memory_region_init_ram_from_fd(&m->own[section], OBJECT(m),
-                                          names[section], size, RAM_SHARED,
-                                          dup(fd), 0, errp) &&
+           memory_region_init_ram_from_fd(&m->own[section], OBJECT(m), name,
+                                          size, RAM_SHARED, dup(fd), 0,
+                                          errp) &&
            seal(fd, mailbox_section_is_readonly(section), errp);
 }
 
@@ -99,7 +88,7 @@ static bool share_signals(MailboxSocket *s, Error **errp)
 bool mailbox_share_own(MailboxSocket *s, Error **errp)
 {
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (owns(s->m->side, i) && !share_section(s, i, errp)) {
+        if (mailbox_side_owns(s->m->side, i) && !share_section(s, i, errp)) {
             return false;
         }
     }
@@ -137,7 +126,7 @@ unsigned mailbox_own_fds(MailboxSocket *s, int *fds)
     unsigned n = 0;
 
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (owns(s->m->side, i)) {
+        if (mailbox_side_owns(s->m->side, i)) {
             fds[n++] = s->section_fds[i];
         }
     }
@@ -192,14 +181,15 @@ static bool map_section(MailboxSocket *s, MailboxSection section, int fd,
                         Error **errp)
 {
     MailboxPeerMemory *memory = MAILBOX_PEER_MEMORY(s->peer_memory);
+    const char *name = mailbox_section_name(section);
     uint64_t size = mailbox_section_size(&s->m->geometry, section);
     uint32_t flags = RAM_SHARED | (mailbox_section_is_readonly(section) ?
                                    RAM_READONLY | RAM_READONLY_FD : 0);
 
-    if (!check_memory(fd, names[section], size, errp) ||
+    if (!check_memory(fd, name, size, errp) ||
         !memory_region_init_ram_from_fd(&memory->sections[section],
-                                        OBJECT(memory), names[section], size,
-                                        flags, dup(fd), 0, errp)) {
+                                        OBJECT(memory), name, size, flags,
+                                        dup(fd), 0, errp)) {
         return false;
     }
     s->m->peer.sections[section] = &memory->sections[section];
@@ -229,7 +219,8 @@ static bool map_all(MailboxSocket *s, int *fds, Error **errp)
 
     s->peer_memory = object_new(TYPE_MAILBOX_PEER_MEMORY);
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (owns(!s->m->side, i) && !map_section(s, i, fds[n++], errp)) {
+        if (mailbox_side_owns(!s->m->side, i) &&
+            !map_section(s, i, fds[n++], errp)) {
             return false;
         }
     }
@@ -243,7 +234,8 @@ static bool map_all(MailboxSocket *s, int *fds, Error **errp)
 
 bool mailbox_map_peer(MailboxSocket *s, int *fds, unsigned n, Error **errp)
 {
-    unsigned want = MAILBOX_SECTIONS - !owns(!s->m->side, MAILBOX_COMMON) + 2;
+    unsigned want = MAILBOX_SECTIONS + 2 -
+                    !mailbox_side_owns(!s->m->side, MAILBOX_COMMON);
     bool ok = n == want && map_all(s, fds, errp);
 
     if (n != want) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A peer in another process: what peer-socket.c and its two helpers share. */
+/* A peer in another process: what peer-*.c and socket-*.c share. */
 #ifndef HW_UINTR_MAILBOX_SOCKET_H
 #define HW_UINTR_MAILBOX_SOCKET_H
 
@@ -68,6 +68,29 @@ struct MailboxSocket {
     MailboxSignals *peer_signals;
     Object *peer_memory;
 };
+
+/* ---- peer-socket.c ---- */
+
+extern const MailboxPeerOps mailbox_socket_ops;
+/* Hang up, soon; one line in the log says why (MB55). */
+void mailbox_lose(MailboxSocket *s, const char *format, ...)
+    G_GNUC_PRINTF(2, 3);
+
+/* ---- socket-send.c ---- */
+
+void mailbox_put_frame(MailboxSocket *s, MailboxFrameType type, uint64_t a,
+                       uint64_t b, uint32_t length);
+void mailbox_flush_out(MailboxSocket *s);
+
+/* ---- socket-receive.c ---- */
+
+int mailbox_socket_can_read(void *opaque);
+void mailbox_socket_read(void *opaque, const uint8_t *buf, int size);
+
+/* ---- socket-hello.c ---- */
+
+void mailbox_greet(MailboxSocket *s);
+void mailbox_take_hello(MailboxSocket *s, const uint8_t *content);
 
 /* ---- peer-memory.c ---- */
 
