@@ -23,14 +23,32 @@ static void fill(VirtIOMailbox *m, VirtQueueElement *elem,
     virtqueue_push(m->rx, elem, at);
 }
 
+/*
+ * MB19: notifications are off while there are buffers, so that a driver that
+ * gives them back in time pays no exit for it.  When they are on again, one
+ * may have come without notice.
+ */
+static VirtQueueElement *next_buffer(VirtIOMailbox *m)
+{
+    VirtQueueElement *elem = mailbox_pop_writable(m, m->rx, MBOX_QUEUE_RX);
+
+    if (!elem) {
+        virtio_queue_set_notification(m->rx, true);
+        return mailbox_pop_writable(m, m->rx, MBOX_QUEUE_RX);
+    }
+    if (virtio_queue_get_notification(m->rx)) {
+        virtio_queue_set_notification(m->rx, false);
+    }
+    return elem;
+}
+
 /* A stopped machine's memory must not change: it waits as a full one does. */
 MailboxVerdict mailbox_receive(VirtIOMailbox *m, const MailboxMessage *message,
                                uint32_t *status)
 {
     VirtQueueElement *elem;
 
-    elem = m->ready && m->running ?
-           mailbox_pop_writable(m, m->rx, MBOX_QUEUE_RX) : NULL;
+    elem = m->ready && m->running ? next_buffer(m) : NULL;
     if (!elem) {
         return MAILBOX_WAIT;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One end of a doorbell between two processes: how long there and back?
+ * One end of a link between two processes: how long does a doorbell take
+ * there and back, how long a message alone, and one of a batch?
  * Args: device=mailbox or ivshmem, side=, n= round trips, messages=.
  */
 #include "mailbox.h"
@@ -8,6 +9,7 @@
 const char *const test_group = "/bench/doorbell";
 
 #define VECTOR          0x70
+#define BATCH           32
 #define IVSHMEM_VENDOR  0x1af4
 #define IVSHMEM_DEVICE  0x1110
 #define IVSHMEM_ID      0x08
@@ -106,33 +108,49 @@ static void test_round_trip(void)
     }
 }
 
-/* Messages of 64 bytes, eight to a notification */
-static void test_messages(void)
+static void receive_all(uint64_t n)
 {
-    uint8_t text[64] = "message", in[MBOX_BUFFER];
+    uint8_t in[MBOX_BUFFER];
+
+    for (uint64_t i = 0; i < n; ) {
+        if (mbox_receive(&m, in)) {
+            i++;
+        } else {
+            cpu_relax();
+        }
+    }
+}
+
+/* Messages of 64 bytes, @batch to a notification and to a wake-up */
+static void exchange(const char *what, uint64_t n, uint32_t batch)
+{
+    uint8_t text[64] = "message";
     uint64_t start = rdtsc();
 
+    if (side == 1) {
+        receive_all(n);
+        return;
+    }
+    for (uint64_t i = 0; i < n; i += batch) {
+        CHECK_EQ(mbox_send_batch(&m, text, sizeof(text), batch), batch);
+    }
+    printf("RESULT %s %lu\n", what, (unsigned long)((rdtsc() - start) / n));
+}
+
+static void test_messages(void)
+{
     if (arg_is("device", "ivshmem")) {
         skip("ivshmem has no messages");
     }
-    for (uint64_t i = 0; i < messages; ) {
-        if (side == 1) {
-            i += !!mbox_receive(&m, in);
-        } else {
-            i += mbox_send_batch(&m, text, sizeof(text), 8);
-        }
-    }
-    if (side == 0) {
-        printf("RESULT message %lu\n",
-               (unsigned long)((rdtsc() - start) / messages));
-    }
+    exchange("single", messages / BATCH, 1);
+    exchange("message", messages, BATCH);
 }
 
 void payload_start(void)
 {
     side = arg_number("side", 0);
     trips = arg_number("n", 10000);
-    messages = arg_number("messages", 8000);
+    messages = arg_number("messages", 8000) / BATCH * BATCH;
 }
 
 const struct test tests[] = {

@@ -15,14 +15,20 @@ const char *const test_group = "/mailbox/guest";
 
 static struct mbox a, b;
 
-static void setup(void)
+static void setup_without(uint32_t features)
 {
     pci_init();
+    a.refused = b.refused = features;
     CHECK(mbox_find(&a, 0) && mbox_find(&b, 1));
     CHECK(mbox_start(&a) && mbox_start(&b));
     CHECK_EQ(mbox_config(&a, MBOX_CFG_SIDE), 0);
     CHECK_EQ(mbox_config(&b, MBOX_CFG_SIDE), 1);
     CHECK_EQ(mbox_read(&a, MBOX_REG_LINK), MBOX_LINK_UP);
+}
+
+static void setup(void)
+{
+    setup_without(0);
 }
 
 /* MB10, MB11: a thousand of each length, in order, by polling */
@@ -43,12 +49,10 @@ static void test_polling(void)
     CHECK_EQ(mbox_counter(&b, MBOX_COUNT_RX_MESSAGES), 1000);
 }
 
-/* MB15: a full receiver holds the sender back */
-static void test_back_pressure(void)
+static void hold_back(void)
 {
     uint8_t in[MBOX_BUFFER];
 
-    setup();
     for (int i = 0; i < MBOX_RING; i++) {
         CHECK_EQ(mbox_send(&a, "message", 8), MBOX_STATUS_DELIVERED);
     }
@@ -56,6 +60,36 @@ static void test_back_pressure(void)
     CHECK_EQ(mbox_send_status(&a), 0);
     CHECK_EQ(mbox_receive(&b, in), 8);
     CHECK_EQ(mbox_send_status(&a), MBOX_STATUS_DELIVERED);
+}
+
+/* MB15: a full receiver holds the sender back */
+static void test_back_pressure(void)
+{
+    setup();
+    hold_back();
+}
+
+/* MB3, MB19: the same with flags in place of EVENT_IDX */
+static void test_flags(void)
+{
+    setup_without(MBOX_F_EVENT_IDX);
+    hold_back();
+}
+
+/* MB19: full batches one after the other; each message with its own number */
+static void test_batches(void)
+{
+    uint8_t in[MBOX_BUFFER];
+
+    setup();
+    for (uint32_t i = 0; i < 100; i++) {
+        CHECK_EQ(mbox_send_batch(&a, &i, sizeof(i), MBOX_RING), MBOX_RING);
+        for (int k = 0; k < MBOX_RING; k++) {
+            CHECK_EQ(mbox_receive(&b, in), sizeof(i));
+            CHECK_EQ(*(uint32_t *)in, i);
+        }
+        CHECK_EQ(mbox_receive(&b, in), 0);
+    }
 }
 
 /* MB2: a message as an MSI-X interrupt */
@@ -261,6 +295,8 @@ static void test_events(void)
 const struct test tests[] = {
     { "MB10-polling", test_polling },
     { "MB15-back-pressure", test_back_pressure },
+    { "MB3-flags", test_flags },
+    { "MB19-batches", test_batches },
     { "MB2-msix", test_msix },
     { "MB24-doorbell", test_doorbell },
     { "MB34-posted-message", test_posted_message, 3 },

@@ -32,10 +32,11 @@
 
 #define F_VERSION_1_HIGH        1       /* bit 32 */
 #define F_MAILBOX               (1 << MBOX_F_EVENTS | 1 << MBOX_F_POST |    \
-                                 1 << MBOX_F_ROUTE)
+                                 1 << MBOX_F_ROUTE | MBOX_F_EVENT_IDX)
 
 #define DESC_NEXT               1
 #define DESC_WRITE              2
+#define USED_NO_NOTIFY          1
 
 #define ENTRIES                 (2 * MBOX_RING)
 
@@ -151,10 +152,11 @@ static void add_status(struct mbox *m, uint8_t bit)
 
 static bool negotiate(struct mbox *m)
 {
+    m->event_idx = !(m->refused & MBOX_F_EVENT_IDX);
     add_status(m, STATUS_ACKNOWLEDGE);
     add_status(m, STATUS_DRIVER);
     write32(m->common + COMMON_DRIVER_SELECT, 0);
-    write32(m->common + COMMON_DRIVER_FEATURE, F_MAILBOX);
+    write32(m->common + COMMON_DRIVER_FEATURE, F_MAILBOX & ~m->refused);
     write32(m->common + COMMON_DRIVER_SELECT, 1);
     write32(m->common + COMMON_DRIVER_FEATURE, F_VERSION_1_HIGH);
     add_status(m, STATUS_FEATURES_OK);
@@ -193,10 +195,22 @@ static void make_available(struct mbox_queue *q, uint16_t head)
     q->avail.idx++;
 }
 
+/* virtio 1.2, 2.7.10: has the entry been passed that the device waits for? */
+static bool wants_kick(struct mbox *m, struct mbox_queue *q)
+{
+    uint16_t added = q->avail.idx - q->told;
+
+    q->told = q->avail.idx;
+    if (!m->event_idx) {
+        return !(q->used.flags & USED_NO_NOTIFY);
+    }
+    return (uint16_t)(q->avail.idx - q->used.avail_event - 1) < added;
+}
+
 static void kick(struct mbox *m, int n)
 {
     asm volatile("mfence" : : : "memory");
-    if (!(m->queue[n].used.flags & 1)) {
+    if (wants_kick(m, &m->queue[n])) {
         *m->queue[n].notify = n;
     }
 }
@@ -235,6 +249,14 @@ static bool has_used(struct mbox_queue *q)
     return q->used.idx != q->seen;
 }
 
+/* The next interrupt is for what comes behind these. */
+static void take(struct mbox_queue *q, uint16_t n)
+{
+    q->seen += n;
+    q->avail.used_event = q->seen;
+    asm volatile("mfence" : : : "memory");
+}
+
 void mbox_send_start(struct mbox *m, const void *text, uint32_t length)
 {
     struct mbox_queue *q = &m->queue[MBOX_QUEUE_TX];
@@ -252,7 +274,7 @@ uint32_t mbox_send_status(struct mbox *m)
     if (!has_used(q)) {
         return 0;
     }
-    q->seen++;
+    take(q, 1);
     return *(volatile uint32_t *)(m->report + MBOX_TX_STATUS);
 }
 
@@ -279,16 +301,22 @@ uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
     while ((uint16_t)(q->used.idx - q->seen) < n) {
         cpu_relax();
     }
-    q->seen += n;
+    take(q, n);
     return n;
 }
 
-/* The buffer of the next used entry, given back; null if there is none. */
+/* The buffer of the next used entry; -1 if there is none. */
 static int take_used(struct mbox *m, int n)
 {
     struct mbox_queue *q = &m->queue[n];
+    int id;
 
-    return has_used(q) ? (int)q->used.ring[q->seen++ % ENTRIES].id : -1;
+    if (!has_used(q)) {
+        return -1;
+    }
+    id = q->used.ring[q->seen % ENTRIES].id;
+    take(q, 1);
+    return id;
 }
 
 uint32_t mbox_receive(struct mbox *m, void *text)

@@ -10,7 +10,8 @@
 
 #include "pci.h"
 
-#define MBOX_RING       16      /* entries that the driver uses of a queue */
+#define MBOX_RING       64      /* entries that the driver uses of a queue */
+#define MBOX_F_EVENT_IDX (1u << 29) /* virtio's VIRTIO_RING_F_EVENT_IDX */
 #define MBOX_BUFFER     256     /* bytes of a message at most */
 
 struct mbox_desc {
@@ -33,10 +34,13 @@ struct mbox_queue {
     } used __attribute__((aligned(4)));
     volatile uint16_t *notify;
     uint16_t seen;                      /* of used.idx */
+    uint16_t told;                      /* of avail.idx, to the device */
 } __attribute__((aligned(16)));
 
 struct mbox {
     struct pci pci;
+    uint32_t refused;                   /* features that are not taken */
+    bool event_idx;
     uint64_t common, notify, device, shm;
     uint32_t notify_multiplier;
     struct mbox_queue queue[MBOX_QUEUES];
@@ -48,7 +52,7 @@ struct mbox {
 /* The @nth mailbox of this machine; false if there is none. */
 bool mbox_find(struct mbox *m, int nth);
 void mbox_reset(struct mbox *m);
-/* Negotiate all features, give the device all buffers, DRIVER_OK. */
+/* Negotiate all features but m->refused, give the device all buffers, DRIVER_OK. */
 bool mbox_start(struct mbox *m);
 
 uint32_t mbox_config(struct mbox *m, int field);
@@ -68,7 +72,10 @@ uint32_t mbox_send(struct mbox *m, const void *text, uint32_t length);
 uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
                          uint32_t n);
 
-/* Bytes of the next message, its buffer given back; 0 if there is none. */
+/*
+ * Bytes of the next message, its buffer given back; 0 if there is none.  The
+ * device hears of the buffer if it waits for one (MB19).
+ */
 uint32_t mbox_receive(struct mbox *m, void *text);
 /* The next event, as MBOX_EVENT_* say; false if there is none. */
 bool mbox_event(struct mbox *m, uint8_t *event);
