@@ -13,7 +13,6 @@
 #define OPTIONS ",queue-size=16"
 #define MESSAGES 6              /* two descriptors each */
 
-static char *folder, *path;
 static uint64_t state = 1;
 
 static uint32_t draw(uint32_t n)
@@ -22,63 +21,50 @@ static uint32_t draw(uint32_t n)
     return (state >> 33) % n;
 }
 
-typedef struct Side {
-    Rig rig;
-    Endpoint e;
+/* What a side has under way */
+typedef struct Traffic {
     uint64_t report[MESSAGES], buffer[MESSAGES];
-} Side;
+} Traffic;
 
-static void side_open(Side *s, int side)
-{
-    rig_start_side(&s->rig, path, side, OPTIONS);
-    endpoint_open(&s->e, &s->rig, 4);
-}
+static TwoSides pair;
+static Traffic traffic[2];
 
 /* New queues, so that their few descriptors are enough for one round */
-static void side_restart(Side *s)
+static void restart(Endpoint *e)
 {
-    endpoint_reset(&s->e);
-    endpoint_start(&s->e, ALL_QUEUES);
+    endpoint_reset(e);
+    endpoint_start(e, ALL_QUEUES);
 }
 
-static void side_kill(Side *s)
-{
-    qtest_kill_qemu(s->rig.qts);
-    g_free(s->e.dev->pdev);
-    g_free(s->e.dev);
-    alloc_destroy(&s->rig.alloc);
-    qpci_free_pc(s->rig.bus);
-}
-
-static void traffic(Side *s)
+static void send_some(Endpoint *e, Traffic *t)
 {
     for (int i = 0; i < MESSAGES; i++) {
-        s->buffer[i] = draw(4) ? offer_buffer(&s->e, 8) : 0;
-        s->report[i] = send_message(&s->e, 8, i);
+        t->buffer[i] = draw(4) ? offer_buffer(e, 8) : 0;
+        t->report[i] = send_message(e, 8, i);
     }
 }
 
 /* How many of its messages does this driver take for delivered? */
-static unsigned count_delivered(Side *s)
+static unsigned count_delivered(Endpoint *e, Traffic *t)
 {
     unsigned n = 0;
 
     while (n < MESSAGES &&
-           report_status(&s->e, s->report[n]) == MBOX_STATUS_DELIVERED) {
+           report_status(e, t->report[n]) == MBOX_STATUS_DELIVERED) {
         n++;
     }
     return n;
 }
 
-static unsigned count_received(Side *s)
+static unsigned count_received(Endpoint *e, Traffic *t)
 {
     unsigned n = 0;
 
     for (int i = 0; i < MESSAGES; i++) {
-        uint64_t at = s->buffer[i];
+        uint64_t at = t->buffer[i];
 
-        if (at && mem32(&s->e, at + MBOX_RX_LENGTH)) {
-            g_assert_cmphex(mem32(&s->e, at + MBOX_RX_HEADER_SIZE), ==,
+        if (at && mem32(e, at + MBOX_RX_LENGTH)) {
+            g_assert_cmphex(mem32(e, at + MBOX_RX_HEADER_SIZE), ==,
                             0x5a5a5a00 | n);
             n++;
         }
@@ -87,7 +73,7 @@ static unsigned count_received(Side *s)
 }
 
 /* Delivered, then unknown, then gone: never in another order, none missing */
-static void check_reports(Side *s)
+static void check_reports(Endpoint *e, Traffic *t)
 {
     static const uint32_t rank[] = {
         [MBOX_STATUS_DELIVERED] = 1, [MBOX_STATUS_UNKNOWN] = 2,
@@ -96,53 +82,49 @@ static void check_reports(Side *s)
     uint32_t last = 0;
 
     for (int i = 0; i < MESSAGES; i++) {
-        uint32_t status = report_status(&s->e, s->report[i]);
+        uint32_t status = report_status(e, t->report[i]);
 
-        g_assert_true(used(&s->e, MBOX_QUEUE_TX, NULL));
+        g_assert_true(used(e, MBOX_QUEUE_TX, NULL));
         g_assert_cmpint(status, <, ARRAY_SIZE(rank));
         g_assert_cmpint(rank[status], >=, MAX(last, 1));
         last = rank[status];
     }
-    g_assert_false(used(&s->e, MBOX_QUEUE_TX, NULL));
+    g_assert_false(used(e, MBOX_QUEUE_TX, NULL));
 }
 
-static void kill_once(Side *sides)
+static void kill_once(int victim)
 {
-    int victim = draw(2);
-    Side *dead = &sides[victim], *left = &sides[!victim];
+    int left = !victim;
     unsigned reported;
 
-    traffic(left);
-    traffic(dead);
+    send_some(&pair.e[left], &traffic[left]);
+    send_some(&pair.e[victim], &traffic[victim]);
     g_usleep(draw(3000));
-    reported = count_delivered(dead);
-    side_kill(dead);
-    wait_for_link(&left->e, MBOX_LINK_DOWN);
-    check_reports(left);
-    g_assert_cmpint(count_received(left), >=, reported);
-    side_open(dead, victim);
-    side_restart(left);
-    wait_for_link(&left->e, MBOX_LINK_UP);
-    wait_for_link(&dead->e, MBOX_LINK_UP);
+    reported = count_delivered(&pair.e[victim], &traffic[victim]);
+    side_kill(&pair, victim);
+    wait_for_link(&pair.e[left], MBOX_LINK_DOWN);
+    check_reports(&pair.e[left], &traffic[left]);
+    g_assert_cmpint(count_received(&pair.e[left], &traffic[left]), >=,
+                    reported);
+    side_open(&pair, victim, OPTIONS);
+    restart(&pair.e[left]);
+    wait_for_link(&pair.e[0], MBOX_LINK_UP);
+    wait_for_link(&pair.e[1], MBOX_LINK_UP);
 }
 
 static void test_kills(void)
 {
-    Side sides[2];
     uint64_t kills = rig_number("FARBELL_KILLS", 20);
 
     state = rig_number("FARBELL_SEED", 1);
-    side_open(&sides[0], 0);
-    side_open(&sides[1], 1);
-    wait_for_link(&sides[0].e, MBOX_LINK_UP);
-    wait_for_link(&sides[1].e, MBOX_LINK_UP);
+    side_open(&pair, 0, OPTIONS);
+    side_open(&pair, 1, OPTIONS);
+    wait_for_link(&pair.e[0], MBOX_LINK_UP);
+    wait_for_link(&pair.e[1], MBOX_LINK_UP);
     for (uint64_t i = 0; i < kills; i++) {
-        kill_once(sides);
+        kill_once(draw(2));
     }
-    for (int i = 1; i >= 0; i--) {
-        endpoint_close(&sides[i].e);
-        rig_stop(&sides[i].rig);
-    }
+    sides_close(&pair);
 }
 
 int main(int argc, char **argv)
@@ -150,11 +132,9 @@ int main(int argc, char **argv)
     int status;
 
     g_test_init(&argc, &argv, NULL);
-    folder = g_dir_make_tmp("mailbox-XXXXXX", NULL);
-    path = g_build_filename(folder, "socket", NULL);
+    socket_path_make();
     qtest_add_func("/mailbox/socket/MB16-many-kills", test_kills);
     status = g_test_run();
-    unlink(path);
-    rmdir(folder);
+    socket_path_remove();
     return status;
 }

@@ -155,10 +155,7 @@ uint64_t counter(Endpoint *e, unsigned n)
 
 void wait_for_link(Endpoint *e, uint32_t link)
 {
-    for (int ms = 0; reg32(e, MBOX_REG_LINK) != link; ms++) {
-        g_assert_cmpint(ms, <, 10000);
-        g_usleep(1000);
-    }
+    WAIT_UNTIL(reg32(e, MBOX_REG_LINK) == link);
 }
 
 uint64_t send_message(Endpoint *e, uint32_t length, uint8_t first)
@@ -214,6 +211,11 @@ bool used(Endpoint *e, unsigned queue, uint32_t *length)
     return qvirtqueue_get_buf(e->rig->qts, e->queue[queue], NULL, length);
 }
 
+void wait_for_used(Endpoint *e, unsigned queue)
+{
+    WAIT_UNTIL(used(e, queue, NULL));
+}
+
 uint32_t report_status(Endpoint *e, uint64_t report)
 {
     return mem32(e, report + MBOX_TX_STATUS);
@@ -227,4 +229,56 @@ uint32_t mem32(Endpoint *e, uint64_t addr)
 uint64_t mem64(Endpoint *e, uint64_t addr)
 {
     return qtest_readq(e->rig->qts, addr);
+}
+
+/* ---- Two processes ---- */
+
+static char *folder;
+char *socket_path;
+
+void socket_path_make(void)
+{
+    folder = g_dir_make_tmp("mailbox-XXXXXX", NULL);
+    socket_path = g_build_filename(folder, "socket", NULL);
+}
+
+void socket_path_remove(void)
+{
+    unlink(socket_path);
+    rmdir(folder);
+}
+
+void side_open(TwoSides *p, int side, const char *options)
+{
+    rig_start_side(&p->rig[side], socket_path, side, options);
+    endpoint_open(&p->e[side], &p->rig[side], 4);
+}
+
+void sides_open(TwoSides *p)
+{
+    side_open(p, 0, "");
+    side_open(p, 1, "");
+    wait_for_link(&p->e[0], MBOX_LINK_UP);
+    wait_for_link(&p->e[1], MBOX_LINK_UP);
+}
+
+void side_close(TwoSides *p, int side)
+{
+    endpoint_close(&p->e[side]);
+    rig_stop(&p->rig[side]);
+}
+
+void side_kill(TwoSides *p, int side)
+{
+    qtest_kill_qemu(p->rig[side].qts);
+    g_free(p->e[side].dev->pdev);
+    g_free(p->e[side].dev);
+    alloc_destroy(&p->rig[side].alloc);
+    qpci_free_pc(p->rig[side].bus);
+}
+
+void sides_close(TwoSides *p)
+{
+    side_close(p, 1);
+    side_close(p, 0);
 }

@@ -52,6 +52,13 @@ void set64(Endpoint *e, unsigned offset, uint64_t value);
 uint32_t cfg32(Endpoint *e, unsigned offset);
 uint64_t counter(Endpoint *e, unsigned n);
 
+/* In real time, because another process has to do something. */
+#define WAIT_UNTIL(condition)                                               \
+    for (int ms_ = 0; !(condition); ms_++) {                                \
+        g_assert_cmpint(ms_, <, 10000);                                     \
+        g_usleep(1000);                                                     \
+    }
+
 void wait_for_link(Endpoint *e, uint32_t link);
 
 /* A message of @length bytes that begin with @first; gives its report. */
@@ -62,9 +69,27 @@ uint64_t offer_event(Endpoint *e);
 
 /* Has this queue got one more used buffer?  The next one, if so. */
 bool used(Endpoint *e, unsigned queue, uint32_t *length);
+void wait_for_used(Endpoint *e, unsigned queue);
 
 uint32_t report_status(Endpoint *e, uint64_t report);
 uint32_t mem32(Endpoint *e, uint64_t addr);
 uint64_t mem64(Endpoint *e, uint64_t addr);
+
+/* ---- Two processes, joined by a socket ---- */
+
+typedef struct TwoSides {
+    Rig rig[2];
+    Endpoint e[2];
+} TwoSides;
+
+extern char *socket_path;
+
+void socket_path_make(void);
+void socket_path_remove(void);
+void side_open(TwoSides *p, int side, const char *options);
+void side_close(TwoSides *p, int side);
+void side_kill(TwoSides *p, int side);
+void sides_open(TwoSides *p);
+void sides_close(TwoSides *p);
 
 #endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The mailbox against a peer process that lies: this one. */
+#include "qemu/osdep.h"
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include "libqtest.h"
+#include "mailbox-rig.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+typedef struct Hello {
+    uint32_t type, length;
+    uint64_t a, b;
+    uint32_t magic, version, side, max_message, common, output, upid;
+    uint32_t apic_first, apic_count, ready, state_word, generation;
+} QEMU_PACKED Hello;
+
+typedef struct Liar {
+    Hello hello;
+    int fds[8], n;
+    int socket;
+} Liar;
+
+static int sealed_memfd(size_t size, int seals)
+{
+    int fd = memfd_create("liar", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(ftruncate(fd, size), ==, 0);
+    g_assert_cmpint(fcntl(fd, F_ADD_SEALS, seals), ==, 0);
+    return fd;
+}
+
+/* All that an honest side 1 would send */
+static void liar_init(Liar *liar)
+{
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+    *liar = (Liar) {
+        .hello = {
+            .type = 1, .length = 48, .a = 1, .magic = MBOX_MAGIC,
+            .version = 1, .side = 1, .max_message = 65536, .common = 0x10000,
+            .output = 0x10000, .upid = 0x1000, .ready = 1, .generation = 7,
+        },
+        .fds = {
+            sealed_memfd(0x1000, seals | F_SEAL_FUTURE_WRITE),
+            sealed_memfd(0x10000, seals | F_SEAL_FUTURE_WRITE),
+            sealed_memfd(0x1000, seals),
+            sealed_memfd(0x1000, seals),
+            eventfd(0, EFD_CLOEXEC),
+        },
+        .n = 5,
+        .socket = -1,
+    };
+}
+
+static void liar_done(Liar *liar)
+{
+    for (int i = 0; i < liar->n; i++) {
+        close(liar->fds[i]);
+    }
+    close(liar->socket);
+}
+
+static void liar_connect(Liar *liar)
+{
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+    liar->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    g_strlcpy(to.sun_path, socket_path, sizeof(to.sun_path));
+    g_assert_cmpint(connect(liar->socket, (struct sockaddr *)&to, sizeof(to)),
+                    ==, 0);
+}
+
+static void liar_send(Liar *liar, const void *data, size_t size, int n)
+{
+    char control[CMSG_SPACE(sizeof(liar->fds))] = { };
+    struct iovec iov = { .iov_base = (void *)data, .iov_len = size };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (n) {
+        struct cmsghdr *cmsg;
+
+        msg.msg_control = control;
+        msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+        cmsg = CMSG_FIRSTHDR(&msg);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
+        memcpy(CMSG_DATA(cmsg), liar->fds, n * sizeof(int));
+    }
+    if (sendmsg(liar->socket, &msg, MSG_NOSIGNAL) < 0) {
+        g_assert_true(errno == EPIPE || errno == ECONNRESET);
+    }
+}
+
+static void liar_greet(Liar *liar)
+{
+    liar_connect(liar);
+    liar_send(liar, &liar->hello, sizeof(liar->hello), liar->n);
+}
+
+/* The other end hangs up, whatever it has sent before. */
+static void expect_hang_up(Liar *liar)
+{
+    struct timeval limit = { .tv_sec = 10 };
+    char buf[4096];
+    ssize_t n;
+
+    setsockopt(liar->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    do {
+        n = recv(liar->socket, buf, sizeof(buf), 0);
+    } while (n > 0);
+    g_assert_true(n == 0 || errno == ECONNRESET);
+}
+
+static void expect_alive(Endpoint *e)
+{
+    g_assert_cmphex(reg32(e, MBOX_REG_MAGIC), ==, MBOX_MAGIC);
+}
+
+/* A liar who tells the truth is taken for a peer: so the others are judged. */
+static void test_honest(void)
+{
+    TwoSides p;
+    Liar liar;
+
+    side_open(&p, 0, "");
+    liar_init(&liar);
+    liar_greet(&liar);
+    wait_for_link(&p.e[0], MBOX_LINK_UP);
+    liar_done(&liar);
+    wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+    side_close(&p, 0);
+}
+
+/* MB53, MB55: each byte of the handshake changed */
+static void test_garbled_hello(void)
+{
+    static const size_t free_to_choose[] = {
+        offsetof(Hello, a), 16, offsetof(Hello, ready), 12,
+    };
+    TwoSides p;
+
+    side_open(&p, 0, "");
+    for (size_t i = 0; i < sizeof(Hello); i++) {
+        Liar liar;
+        bool any = false;
+
+        for (int k = 0; k < ARRAY_SIZE(free_to_choose); k += 2) {
+            any |= i >= free_to_choose[k] &&
+                   i < free_to_choose[k] + free_to_choose[k + 1];
+        }
+        liar_init(&liar);
+        ((uint8_t *)&liar.hello)[i] ^= 0x80;
+        liar_greet(&liar);
+        if (i >= offsetof(Hello, apic_first) &&
+            i < offsetof(Hello, apic_first) + 4) {
+            any = true;                         /* an empty window */
+        }
+        if (!any) {
+            expect_hang_up(&liar);
+            g_assert_cmpint(reg32(&p.e[0], MBOX_REG_LINK), ==, MBOX_LINK_DOWN);
+        }
+        liar_done(&liar);
+        wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+        expect_alive(&p.e[0]);
+    }
+    side_close(&p, 0);
+}
+
+/* MB54: each descriptor missing, unsealed, of another size or kind */
+static void test_bad_memory(void)
+{
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    TwoSides p;
+
+    side_open(&p, 0, "");
+    for (int i = 0; i < 5; i++) {
+        for (int kind = 0; kind < 6; kind++) {
+            Liar liar;
+            size_t size = i == 1 ? 0x10000 : 0x1000;
+            int bad;
+
+            liar_init(&liar);
+            bad = kind == 0 ? sealed_memfd(size, F_SEAL_GROW) :
+                  kind == 1 ? sealed_memfd(size + 0x1000, seals) :
+                  kind == 2 ? sealed_memfd(0, seals) :
+                  kind == 3 ? open("/dev/null", O_RDWR) :
+                  kind == 4 ? open("/dev/zero", O_RDWR) :
+                  socket(AF_UNIX, SOCK_STREAM, 0);
+            close(liar.fds[i]);
+            liar.fds[i] = bad;
+            liar_greet(&liar);
+            expect_hang_up(&liar);
+            liar_done(&liar);
+            expect_alive(&p.e[0]);
+        }
+    }
+    for (int n = 0; n < 5; n++) {
+        Liar liar;
+
+        liar_init(&liar);
+        liar_connect(&liar);
+        liar_send(&liar, &liar.hello, sizeof(liar.hello), n);
+        expect_hang_up(&liar);
+        liar_done(&liar);
+    }
+    side_close(&p, 0);
+}
+
+static void put_frame(Liar *liar, uint32_t type, uint32_t length, uint64_t a,
+                      uint64_t b)
+{
+    struct {
+        uint32_t type, length;
+        uint64_t a, b;
+    } QEMU_PACKED frame = { type, length, a, b };
+
+    liar_send(liar, &frame, sizeof(frame), 0);
+}
+
+/* MB55: frames that cannot be */
+static void test_bad_frames(void)
+{
+    static const struct {
+        uint32_t type, length;
+        uint64_t a, b;
+    } cases[] = {
+        { 0, 0, 0, 0 }, { 8, 0, 0, 0 }, { UINT32_MAX, 0, 0, 0 },
+        { 1, 48, 1, 0 },                        /* a second hello */
+        { 2, 0, 1, 1 }, { 2, 65537, 1, 1 }, { 2, UINT32_MAX, 1, 1 },
+        { 3, 0, 1, 1 },                         /* a report for nothing */
+        { 3, 8, 1, 1 }, { 4, 1, 0, 0 }, { 5, 1, 0, 0 }, { 6, 1, 0, 0 },
+        { 7, 1, 0, 0 },
+    };
+    TwoSides p;
+
+    side_open(&p, 0, "");
+    for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+        Liar liar;
+
+        liar_init(&liar);
+        liar_greet(&liar);
+        wait_for_link(&p.e[0], MBOX_LINK_UP);
+        put_frame(&liar, cases[i].type, cases[i].length, cases[i].a,
+                  cases[i].b);
+        expect_hang_up(&liar);
+        wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+        liar_done(&liar);
+    }
+    side_close(&p, 0);
+}
+
+/* MB55: a frame that stops in the middle, at every byte */
+static void test_half_frames(void)
+{
+    TwoSides p;
+
+    side_open(&p, 0, "");
+    for (size_t i = 0; i < sizeof(Hello); i++) {
+        Liar liar;
+
+        liar_init(&liar);
+        liar_connect(&liar);
+        liar_send(&liar, &liar.hello, i, i ? liar.n : 0);
+        liar_done(&liar);
+        expect_alive(&p.e[0]);
+    }
+    side_close(&p, 0);
+}
+
+/* MB55: more messages than it may have under way */
+static void test_too_many_messages(void)
+{
+    TwoSides p;
+    Liar liar;
+    char text[8] = "message";
+
+    side_open(&p, 0, "");
+    liar_init(&liar);
+    liar_greet(&liar);
+    wait_for_link(&p.e[0], MBOX_LINK_UP);
+    for (int i = 0; i < 65; i++) {
+        put_frame(&liar, 2, sizeof(text), i,
+                  reg32(&p.e[0], MBOX_REG_GENERATION));
+        liar_send(&liar, text, sizeof(text), 0);
+    }
+    expect_hang_up(&liar);
+    liar_done(&liar);
+    wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+    side_close(&p, 0);
+}
+
+/* MB56: a peer that never reads; the guest goes on all the time */
+static void test_never_reads(void)
+{
+    TwoSides p;
+    Liar liar;
+
+    side_open(&p, 0, ",max-message=64");
+    liar_init(&liar);
+    liar.hello.max_message = 64;
+    liar_greet(&liar);
+    wait_for_link(&p.e[0], MBOX_LINK_UP);
+    for (int i = 0; i < 100000; i++) {
+        put_frame(&liar, 6, 0, 0, 0);           /* pings want pongs */
+        if (i % 1000 == 0) {
+            set32(&p.e[0], MBOX_REG_STATE_WORD, i + 1);
+            expect_alive(&p.e[0]);
+        }
+    }
+    wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+    liar_done(&liar);
+    side_close(&p, 0);
+}
+
+/* MB31: whatever is forged in the bitmaps, the receiver's lists decide */
+static void test_forged_signals(void)
+{
+    TwoSides p;
+    Liar liar;
+    uint64_t one = 1;
+    char control[1024], buf[4096];
+    struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+        .msg_controllen = sizeof(control),
+    };
+    int *fds;
+    uint64_t *signals;
+
+    side_open(&p, 0, ",apic-first=0x40,apic-count=2");
+    liar_init(&liar);
+    liar_greet(&liar);
+    g_assert_cmpint(recvmsg(liar.socket, &msg, 0), >, 0);
+    fds = (int *)CMSG_DATA(CMSG_FIRSTHDR(&msg));
+    wait_for_link(&p.e[0], MBOX_LINK_UP);
+    /* The memories of side 0: state, output, upid, common, signals, event */
+    g_assert_true(mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED,
+                       fds[0], 0) == MAP_FAILED);
+    g_assert_true(mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED,
+                       fds[1], 0) == MAP_FAILED);
+    for (int i = 0; i < 5; i++) {
+        g_assert_cmpint(ftruncate(fds[i], 0), !=, 0);
+    }
+    signals = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED, fds[4],
+                   0);
+    g_assert_true(signals != MAP_FAILED);
+    memset(signals, 0xff, 0x1000);
+    g_assert_cmpint(write(fds[5], &one, 8), ==, 8);
+    WAIT_UNTIL(counter(&p.e[0], MBOX_COUNT_INJECT_REFUSED) == 64 * 256);
+    g_assert_cmpint(counter(&p.e[0], MBOX_COUNT_INJECTED), ==, 0);
+    g_assert_cmpint(counter(&p.e[0], MBOX_COUNT_RUNG), ==, 0);
+    g_assert_cmphex(reg64(&p.e[0], MBOX_REG_PENDING), ==, 0);
+    munmap(signals, 0x1000);
+    for (int i = 0; i < 6; i++) {
+        close(fds[i]);
+    }
+    liar_done(&liar);
+    wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+    side_close(&p, 0);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    socket_path_make();
+    qtest_add_func("/mailbox/hostile/honest", test_honest);
+    qtest_add_func("/mailbox/hostile/MB53-garbled-hello", test_garbled_hello);
+    qtest_add_func("/mailbox/hostile/MB54-bad-memory", test_bad_memory);
+    qtest_add_func("/mailbox/hostile/MB55-bad-frames", test_bad_frames);
+    qtest_add_func("/mailbox/hostile/MB55-half-frames", test_half_frames);
+    qtest_add_func("/mailbox/hostile/MB55-too-many", test_too_many_messages);
+    qtest_add_func("/mailbox/hostile/MB56-never-reads", test_never_reads);
+    qtest_add_func("/mailbox/hostile/MB31-forged-signals",
+                   test_forged_signals);
+    status = g_test_run();
+    socket_path_remove();
+    return status;
+}
