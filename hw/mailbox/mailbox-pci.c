@@ -21,9 +21,7 @@ DECLARE_INSTANCE_CHECKER(VirtIOMailboxPCI, VIRTIO_MAILBOX_PCI,
 
 VirtIOMailbox *mailbox_of_pci(PCIDevice *pci)
 {
-    Object *obj = object_dynamic_cast(OBJECT(pci), TYPE_VIRTIO_MAILBOX_PCI);
-
-    return obj ? &VIRTIO_MAILBOX_PCI(obj)->vdev : NULL;
+    return &VIRTIO_MAILBOX_PCI(pci)->vdev;
 }
 
 static bool check_device_id(VirtIOMailboxPCI *s, Error **errp)

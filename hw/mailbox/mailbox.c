@@ -124,14 +124,8 @@ static bool check_ids(VirtIOMailbox *m, Error **errp)
     return true;
 }
 
-static bool check_queues(VirtIOMailbox *m, Error **errp)
+static bool check_messages(VirtIOMailbox *m, Error **errp)
 {
-    if (m->queue_size < 2 || m->queue_size > VIRTQUEUE_MAX_SIZE ||
-        !is_power_of_2(m->queue_size)) {
-        error_setg(errp, "queue-size=%u: choose a power of two from 2 to %u",
-                   m->queue_size, VIRTQUEUE_MAX_SIZE);
-        return false;
-    }
     if (!m->geometry.max_message || m->geometry.max_message > MAX_MESSAGE) {
         error_setg(errp, "max-message=%u: choose 1 to %u bytes",
                    m->geometry.max_message, MAX_MESSAGE);
@@ -166,36 +160,24 @@ static bool check_form(VirtIOMailbox *m, Error **errp)
     return true;
 }
 
-static VirtIOMailbox *find_peer(VirtIOMailbox *m, Error **errp)
-{
-    VirtIOMailbox *other = mailbox_of_pci(m->peer_device);
-
-    if (!other) {
-        error_setg(errp, "peer= names a device that is no mailbox: name a "
-                   TYPE_VIRTIO_MAILBOX_PCI);
-    }
-    return other;
-}
-
 static bool connect_peer(VirtIOMailbox *m, Error **errp)
 {
-    VirtIOMailbox *other;
+    return !m->peer_device ||
+           mailbox_local_connect(m, mailbox_of_pci(m->peer_device), errp);
+}
 
-    if (!m->peer_device) {
-        return true;
-    }
-    other = find_peer(m, errp);
-    return other && mailbox_local_connect(m, other, errp);
+/* MB4: this QEMU's virtio_add_queue() takes no other size. */
+static VirtQueue *add_queue(VirtIOMailbox *m, VirtIOHandleOutput handle)
+{
+    return virtio_add_queue(VIRTIO_DEVICE(m), VIRTQUEUE_MAX_SIZE, handle);
 }
 
 static void add_queues(VirtIOMailbox *m)
 {
-    VirtIODevice *vdev = VIRTIO_DEVICE(m);
-
-    virtio_init(vdev, MBOX_VIRTIO_ID, MBOX_CFG_SIZE);
-    m->tx = virtio_add_queue(vdev, m->queue_size, mailbox_handle_tx);
-    m->rx = virtio_add_queue(vdev, m->queue_size, mailbox_handle_rx);
-    m->events = virtio_add_queue(vdev, m->queue_size, handle_events);
+    virtio_init(VIRTIO_DEVICE(m), MBOX_VIRTIO_ID, MBOX_CFG_SIZE);
+    m->tx = add_queue(m, mailbox_handle_tx);
+    m->rx = add_queue(m, mailbox_handle_rx);
+    m->events = add_queue(m, handle_events);
 }
 
 static void remove_queues(VirtIOMailbox *m)
@@ -238,7 +220,7 @@ static void mailbox_realize(DeviceState *dev, Error **errp)
     VirtIOMailbox *m = VIRTIO_MAILBOX(dev);
 
     if (!check_form(m, errp) || !check_ids(m, errp) ||
-        !check_queues(m, errp) || !mailbox_memory_check(m, errp)) {
+        !check_messages(m, errp) || !mailbox_memory_check(m, errp)) {
         return;
     }
     if (!mailbox_socket_init(m, errp) || !mailbox_memory_init(m, errp)) {
@@ -279,7 +261,6 @@ static const Property mailbox_properties[] = {
     DEFINE_PROP_UINT64("latency-ns", VirtIOMailbox, latency_ns, 0),
     DEFINE_PROP_UINT32("max-message", VirtIOMailbox, geometry.max_message,
                        65536),
-    DEFINE_PROP_UINT16("queue-size", VirtIOMailbox, queue_size, 256),
     DEFINE_PROP_SIZE32("common-size", VirtIOMailbox, geometry.common_size,
                        0x10000),
     DEFINE_PROP_SIZE32("output-size", VirtIOMailbox, geometry.output_size,

@@ -7,8 +7,8 @@
  *  + property "chardev": the socket to the other endpoint's process
  *  + property "side": 0 or 1; with "peer" it follows from the order
  *  + property "latency-ns": from hand-over to arrival, on the virtual clock
- *  + properties "max-message", "queue-size", "common-size", "output-size",
- *    "upid-size": geometry, the same at both ends
+ *  + properties "max-message", "common-size", "output-size", "upid-size":
+ *    geometry, the same at both ends
  *  + properties "apic-first", "apic-count": the global APIC IDs of this side
  *  + property "apic-local": initial APIC ID of the CPU that "apic-first" names
  *  + properties "allow-first", "allow-last": the vectors that a driver may
@@ -138,7 +138,6 @@ struct VirtIOMailbox {
     CharBackend chr;
     uint32_t side;
     MailboxGeometry geometry;
-    uint16_t queue_size;
     uint64_t latency_ns, upid_window_addr;
     uint32_t apic_first, apic_count, apic_local;
     uint32_t allow_first, allow_last;

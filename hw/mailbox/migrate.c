@@ -39,7 +39,7 @@ static int pre_load(void *opaque)
 /* MB47: they were the last ones popped, so they are popped again. */
 static int restore_flights(VirtIOMailbox *m)
 {
-    if (m->saved_flights > m->queue_size ||
+    if (m->saved_flights > VIRTQUEUE_MAX_SIZE ||
         !virtqueue_rewind(m->tx, m->saved_flights)) {
         return -EINVAL;
     }

@@ -19,7 +19,7 @@ typedef struct Pair {
 
 static void pair_open(Pair *p)
 {
-    rig_start_pair(&p->rig, ",queue-size=8", ",queue-size=8");
+    rig_start_pair(&p->rig, "", "");
     endpoint_open(&p->a, &p->rig, 4);
     endpoint_open(&p->b, &p->rig, 5);
 }
@@ -167,8 +167,7 @@ static void expect_log(int old, const char *text)
 
 static void logged_pair_open(Pair *p)
 {
-    rig_start_pair(&p->rig, ",queue-size=8",
-                   ",queue-size=8 -d guest_errors");
+    rig_start_pair(&p->rig, "", " -d guest_errors");
     endpoint_open(&p->a, &p->rig, 4);
     endpoint_open(&p->b, &p->rig, 5);
 }
@@ -338,8 +337,8 @@ static void test_chaos(void)
     int old = redirect();
 
     /* QEMU has a line for each broken chain; nobody reads thousands */
-    rig_start_pair(&c.p.rig, ",queue-size=8,latency-ns=500,apic-first=0x40,"
-                   "apic-count=2", ",queue-size=8,apic-first=0x50,"
+    rig_start_pair(&c.p.rig, ",latency-ns=500,apic-first=0x40,"
+                   "apic-count=2", ",apic-first=0x50,"
                    "apic-count=2,apic-local=2");
     endpoint_open(&c.p.a, &c.p.rig, 4);
     endpoint_open(&c.p.b, &c.p.rig, 5);

@@ -10,7 +10,6 @@
 #include "libqos/pci-pc.h"
 #include "mailbox-rig.h"
 
-#define OPTIONS ",queue-size=16"
 #define MESSAGES 6              /* two descriptors each */
 
 static uint64_t state = 1;
@@ -106,7 +105,7 @@ static void kill_once(int victim)
     check_reports(&pair.e[left], &traffic[left]);
     g_assert_cmpint(count_received(&pair.e[left], &traffic[left]), >=,
                     reported);
-    side_open(&pair, victim, OPTIONS);
+    side_open(&pair, victim, "");
     restart(&pair.e[left]);
     wait_for_link(&pair.e[0], MBOX_LINK_UP);
     wait_for_link(&pair.e[1], MBOX_LINK_UP);
@@ -117,8 +116,8 @@ static void test_kills(void)
     uint64_t kills = rig_number("FARBELL_KILLS", 20);
 
     state = rig_number("FARBELL_SEED", 1);
-    side_open(&pair, 0, OPTIONS);
-    side_open(&pair, 1, OPTIONS);
+    side_open(&pair, 0, "");
+    side_open(&pair, 1, "");
     wait_for_link(&pair.e[0], MBOX_LINK_UP);
     wait_for_link(&pair.e[1], MBOX_LINK_UP);
     for (uint64_t i = 0; i < kills; i++) {

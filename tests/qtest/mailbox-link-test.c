@@ -280,6 +280,8 @@ static void test_post(void)
         g_assert_cmphex(mem64(&p.b, upid + 8), ==, 1 << 9);
         g_assert_cmphex(mem64(&p.b, upid) & 3, ==, UPID_ON);
         g_assert_cmpint(counter(&p.b, MBOX_COUNT_POSTED), ==, 1);
+        g_assert_true(is_requested(&p, 2, NV));
+        g_assert_false(is_requested(&p, 1, NV));
         receive_one(&p);
         g_assert_cmpint(counter(&p.b, MBOX_COUNT_POSTED), ==, 1);
         g_assert_cmpint(counter(&p.b, MBOX_COUNT_POST_COALESCED), ==, 1);

@@ -82,7 +82,6 @@ static void configure(Port *port, int side)
     m->side = port->has_chardev ? side : UINT32_MAX;
     m->peer_device = !port->has_chardev && side ? ports[0].pci : NULL;
     m->geometry = (MailboxGeometry) { 64, 4096, 4096, 4096 };
-    m->queue_size = 16;
     m->latency_ns = draw(2) ? 0 : draw(1000);
     m->upid_window_addr = draw(2) ? UINT64_MAX : 0x41ffe000;
     m->apic_first = 0x40 + 0x10 * side;

@@ -39,7 +39,7 @@ VirtQueue *virtio_add_queue(VirtIODevice *vdev, int queue_size,
 
         if (!vq->vdev) {
             *vq = (VirtQueue) {
-                .vdev = vdev, .index = i, .size = queue_size,
+                .vdev = vdev, .index = i, .size = 16,
                 .handle_output = handle_output, .notification = true,
             };
             return vq;
