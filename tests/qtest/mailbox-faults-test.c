@@ -7,6 +7,7 @@
 #include "libqtest.h"
 #include "libqos/pci-pc.h"
 #include "mailbox-rig.h"
+#include "farbell/uintr.h"
 #include "standard-headers/linux/virtio_config.h"
 #include "standard-headers/linux/virtio_ring.h"
 
@@ -247,6 +248,27 @@ static void test_register_log(void)
     expect_log(old, "a: write of 0x1 to register 0x008, which is read-only");
 }
 
+/* MB32: the local APIC is told which device it hears from, 05.0 */
+static void test_requester(void)
+{
+    int old = redirect();
+    Pair p;
+    uint64_t upid;
+
+    rig_start_pair(&p.rig, "", " -trace uintr_interrupt");
+    endpoint_open(&p.a, &p.rig, 4);
+    endpoint_open(&p.b, &p.rig, 5);
+    upid = guest_alloc(&p.rig.alloc, 64);
+    qtest_writeq(p.rig.qts, upid, 0x60ull << UPID_NV_SHIFT);
+    qtest_writeq(p.rig.qts, upid + 8, 0);
+    set64(&p.b, MBOX_REG_BIND_ADDRESS, upid);
+    set32(&p.b, MBOX_REG_BIND_CONTROL, MBOX_BIND_ENABLE);
+    offer_buffer(&p.b, 8);
+    send_message(&p.a, 8, 1);
+    pair_close(&p);
+    expect_log(old, "from device 0x28 mode 0 vector 0x60");
+}
+
 /* ---- Anything at all ---- */
 
 typedef struct Chaos {
@@ -377,6 +399,7 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/log/wrong-notify-offset",
                    test_wrong_notify_offset);
     qtest_add_func("/mailbox/log/register", test_register_log);
+    qtest_add_func("/mailbox/log/MB32-requester", test_requester);
     qtest_add_func("/mailbox/chaos", test_chaos);
     status = g_test_run();
     unlink(log_path);

@@ -51,7 +51,7 @@ static void test_back_pressure(void)
     sides_close(&p);
 }
 
-/* MB10: too long for the buffer, as in one process */
+/* MB10, MB52: too long for the buffer, as in one process */
 static void test_too_long(void)
 {
     TwoSides p;
