@@ -62,8 +62,12 @@ bool mailbox_may_write(VirtIOMailbox *m, unsigned queue,
     return check(m, queue, elem, true);
 }
 
+/*
+ * No notification here: an interrupt is a store to where the guest says, and
+ * that may be the reset of an endpoint whose message is in our caller's hands.
+ */
 VirtQueueElement *mailbox_pop_writable(VirtIOMailbox *m, VirtQueue *vq,
-                                       unsigned queue)
+                                       unsigned queue, bool *returned)
 {
     VirtQueueElement *elem;
 
@@ -72,7 +76,7 @@ VirtQueueElement *mailbox_pop_writable(VirtIOMailbox *m, VirtQueue *vq,
             break;
         }
         virtqueue_push(vq, elem, 0);
-        virtio_notify(VIRTIO_DEVICE(m), vq);
+        *returned = true;
         g_free(elem);
     }
     return elem;

@@ -22,14 +22,16 @@ static void write_event(VirtIOMailbox *m, VirtQueueElement *elem,
     virtqueue_push(m->events, elem, sizeof(event));
 }
 
-static bool deliver(VirtIOMailbox *m, uint32_t type, uint32_t argument)
+static bool fill_next(VirtIOMailbox *m, uint32_t type, uint32_t argument,
+                      bool *returned)
 {
     g_autofree VirtQueueElement *elem = NULL;
 
-    elem = mailbox_pop_writable(m, m->events, MBOX_QUEUE_EVENTS);
+    elem = mailbox_pop_writable(m, m->events, MBOX_QUEUE_EVENTS, returned);
     if (!elem) {
         return false;
     }
+    *returned = true;
     if (iov_size(elem->in_sg, elem->in_num) < MBOX_EVENT_SIZE) {
         mailbox_guest_error(m, "queue 2, descriptor %u: shorter than an event "
                             "of %u bytes", elem->index, MBOX_EVENT_SIZE);
@@ -37,8 +39,18 @@ static bool deliver(VirtIOMailbox *m, uint32_t type, uint32_t argument)
         return false;
     }
     write_event(m, elem, type, argument);
-    virtio_notify(VIRTIO_DEVICE(m), m->events);
     return true;
+}
+
+static bool deliver(VirtIOMailbox *m, uint32_t type, uint32_t argument)
+{
+    bool returned = false;
+    bool delivered = fill_next(m, type, argument, &returned);
+
+    if (returned) {
+        virtio_notify(VIRTIO_DEVICE(m), m->events);
+    }
+    return delivered;
 }
 
 /* MB45: a lost event is counted, and the next one says how many there were. */

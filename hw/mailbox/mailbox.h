@@ -249,9 +249,9 @@ bool mailbox_may_read(VirtIOMailbox *m, unsigned queue,
                       const VirtQueueElement *elem);
 bool mailbox_may_write(VirtIOMailbox *m, unsigned queue,
                        const VirtQueueElement *elem);
-/* The next that is; those before it come back empty. */
+/* The next that is; those before it come back empty, to be told later. */
 VirtQueueElement *mailbox_pop_writable(VirtIOMailbox *m, VirtQueue *vq,
-                                       unsigned queue);
+                                       unsigned queue, bool *returned);
 
 /* ---- events.c ---- */
 

@@ -30,11 +30,12 @@ static void fill(VirtIOMailbox *m, VirtQueueElement *elem,
  */
 static VirtQueueElement *next_buffer(VirtIOMailbox *m)
 {
-    VirtQueueElement *elem = mailbox_pop_writable(m, m->rx, MBOX_QUEUE_RX);
+    VirtQueueElement *elem = mailbox_pop_writable(m, m->rx, MBOX_QUEUE_RX,
+                                                  &m->rx_dirty);
 
     if (!elem) {
         virtio_queue_set_notification(m->rx, true);
-        return mailbox_pop_writable(m, m->rx, MBOX_QUEUE_RX);
+        return mailbox_pop_writable(m, m->rx, MBOX_QUEUE_RX, &m->rx_dirty);
     }
     if (virtio_queue_get_notification(m->rx)) {
         virtio_queue_set_notification(m->rx, false);

@@ -36,8 +36,9 @@ static const Refusal refusals[] = {
     { "side-alone", M ",side=1", "side= goes with chardev= only" },
     { "side-missing", "-chardev socket,id=c,path=%s,server=on,wait=off "
       M ",chardev=c", "chardev= needs side=0 at one end" },
-    { "both-forms", "-chardev socket,id=c,path=%s,server=on,wait=off " M ",id=a "
-      M ",chardev=c,side=0,peer=a", "peer= and chardev= exclude each other" },
+    { "both-forms", "-chardev socket,id=c,path=%s,server=on,wait=off "
+      M ",id=a " M ",chardev=c,side=0,peer=a",
+      "peer= and chardev= exclude each other" },
     { "no-socket", "-chardev null,id=c " M ",chardev=c,side=0",
       "chardev= must be a UNIX socket" },
     { "no-mailbox", "-device edu,id=a " M ",peer=a",

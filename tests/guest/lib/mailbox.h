@@ -52,7 +52,7 @@ struct mbox {
 /* The @nth mailbox of this machine; false if there is none. */
 bool mbox_find(struct mbox *m, int nth);
 void mbox_reset(struct mbox *m);
-/* Negotiate all features but m->refused, give the device all buffers, DRIVER_OK. */
+/* Negotiate all but m->refused, give the device all buffers, DRIVER_OK. */
 bool mbox_start(struct mbox *m);
 
 uint32_t mbox_config(struct mbox *m, int field);
