@@ -383,10 +383,11 @@ void liar_init(void)
 void liar_choose_fds(uint32_t variant)
 {
     Port *liar = &ports[1];
+    int bad = variant ? draw(5) : 5;
 
-    liar->nfds = variant ? draw(7) : 5;
+    liar->nfds = variant && !draw(4) ? draw(7) : 5;
     for (int i = 0; i < liar->nfds; i++) {
-        liar->fds[i] = pool[i % 5][variant ? draw(KINDS) : GOOD];
+        liar->fds[i] = pool[i % 5][i == bad ? draw(KINDS) : GOOD];
     }
 }
 
