@@ -21,20 +21,23 @@ static uint32_t read_big_endian(int bytes)
     return value;
 }
 
-static void read_file(uint16_t select, uint32_t size)
+static uint32_t read_file(uint16_t select, uint32_t size, char *to,
+                          uint32_t room)
 {
+    uint32_t i;
+
     outw(FW_CFG_SELECT, select);
-    for (uint32_t i = 0; i < size && i < sizeof(words) - 1; i++) {
-        words[i] = inb(FW_CFG_DATA);
+    for (i = 0; i < size && i < room; i++) {
+        to[i] = inb(FW_CFG_DATA);
     }
+    return i;
 }
 
-static void load(void)
+uint32_t fw_cfg_file(const char *wanted, void *to, uint32_t room)
 {
     char name[FW_CFG_NAME];
     uint32_t files;
 
-    loaded = true;
     outw(FW_CFG_SELECT, FW_CFG_DIR);
     files = read_big_endian(4);
     while (files--) {
@@ -45,11 +48,17 @@ static void load(void)
         for (int i = 0; i < FW_CFG_NAME; i++) {
             name[i] = inb(FW_CFG_DATA);
         }
-        if (!strcmp(name, ARGS_FILE)) {
-            read_file(select, size);
-            return;
+        if (!strcmp(name, wanted)) {
+            return read_file(select, size, to, room);
         }
     }
+    return 0;
+}
+
+static void load(void)
+{
+    loaded = true;
+    fw_cfg_file(ARGS_FILE, words, sizeof(words) - 1);
 }
 
 /* The last of a name counts, so that a command line can overrule a stanza. */

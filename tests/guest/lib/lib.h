@@ -52,6 +52,9 @@ bool arg_given(const char *name);
 uint64_t arg_number(const char *name, uint64_t fallback);
 bool arg_is(const char *name, const char *value);
 
+/* How many bytes of firmware's file of that name fit; 0 if there is none. */
+uint32_t fw_cfg_file(const char *name, void *to, uint32_t room);
+
 /* ---- string.c ---- */
 
 void *memset(void *to, int byte, size_t n);
