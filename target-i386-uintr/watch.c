@@ -19,6 +19,7 @@
 #include "tcg/insn-start-words.h"
 #include "internal.h"
 #include "trace.h"
+#include "where.h"
 
 #define UPID_ALIGN 64
 /* A guest may make up as many as it likes. */
@@ -53,8 +54,7 @@ static bool find_upid(uint64_t ram, uint64_t *linear)
     return found;
 }
 
-/* Where the guest is, without changing the state that a block keeps in it. */
-static uint64_t rip_of(CPUX86State *env, uintptr_t ra)
+uint64_t uintr_rip_of(CPUX86State *env, uintptr_t ra)
 {
     CPUState *cs = env_cpu(env);
     uint64_t data[TARGET_INSN_START_WORDS];
@@ -84,7 +84,7 @@ static void on_store(CPUState *cs, ram_addr_t addr, ram_addr_t size,
             ram_addr_t first = MAX(addr, upid);
 
             trace_uintr_upid_store(env ? cs->cpu_index : -1,
-                                   env ? rip_of(env, ra) : 0, linear,
+                                   env ? uintr_rip_of(env, ra) : 0, linear,
                                    first - upid,
                                    MIN(addr + size, upid + UPID_ALIGN) - first);
         }
