@@ -10,6 +10,7 @@
 #include "system/cpu-timers.h"
 #include "inject.h"
 #include "internal.h"
+#include "partition.h"
 #include "posted.h"
 #include "source.h"
 #include "trace.h"
@@ -119,6 +120,9 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
         return;
     }
     target = find_unlocked(dest);
+    if (target && x86_partition_divides(env_cpu(env), CPU(target->cpu))) {
+        target = NULL;                  /* the policy is under the big lock */
+    }
     trace_uintr_ipi(env_cpu(env)->cpu_index, dest, nv);
     if (target) {
         post_unlocked(target, nv);

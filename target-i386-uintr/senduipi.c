@@ -204,6 +204,7 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
                          index, entry.vector, entry.upid, ndst, nv,
                          !!(old.low & UPID_ON), !!(old.low & UPID_SN), send);
     if (send) {
+        env_cpu(env)->mem_io_pc = ra;       /* for whoever refuses it */
         uintr_send_notification(env, nv, ndst);
     }
 }

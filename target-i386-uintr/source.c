@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
+#include "partition.h"
 #include "source.h"
 #include "trace.h"
 
@@ -52,6 +53,9 @@ void x86_admit_message(uint32_t *bitmask, uint8_t mode, uint8_t vector)
 {
     trace_uintr_interrupt(kind_names[source.kind], source.id, mode, vector,
                           bitmask[0]);
+    if (x86_partitioned) {
+        x86_partition_admit(source, bitmask, mode, vector);
+    }
 }
 
 void x86_admit_ipi(APICCommonState *from, uint32_t *bitmask, uint8_t mode,
@@ -60,6 +64,9 @@ void x86_admit_ipi(APICCommonState *from, uint32_t *bitmask, uint8_t mode,
     InterruptSource outer = x86_source_enter(INTERRUPT_FROM_CPU,
                                              CPU(from->cpu)->cpu_index);
 
+    if (from->apicbase & MSR_IA32_APICBASE_EXTD) {
+        CPU(from->cpu)->mem_io_pc = 0;      /* WRMSR has stored RIP */
+    }
     x86_admit_message(bitmask, mode, vector);
     x86_source_leave(outer);
 }

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What partitions need of the machine while it is made: their memory out of
+ * the firmware's map, their devices' DMA in their view, their CPUs out of
+ * ACPI; and what they refuse to be part of.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "exec/address-spaces.h"
+#include "hw/acpi/ich9.h"
+#include "hw/boards.h"
+#include "hw/i386/e820_memory_layout.h"
+#include "hw/i386/x86-iommu.h"
+#include "hw/pci-host/q35.h"
+#include "hw/pci/pci.h"
+#include "hw/pci/pci_bridge.h"
+#include "hw/qdev-core.h"
+#include "hw/southbridge/ich9.h"
+#include "hw/virtio/virtio-bus.h"
+#include "hw/virtio/virtio-pci.h"
+#include "system/reset.h"
+#include "system/runstate.h"
+#include "system/system.h"
+#include "system/tcg.h"
+#include "partition.h"
+
+static PCIBus *root_bus;
+
+/* ---- Devices ---- */
+
+typedef bool DeviceFn(UintrPartition *p, const char *id, PCIDevice *dev,
+                      void *opaque);
+
+/* For each id of the list until @fn says true; dev is null if none is it. */
+static bool for_devices(UintrPartition *p, DeviceFn *fn, void *opaque)
+{
+    g_auto(GStrv) ids = g_strsplit(p->devices_text ? p->devices_text : "",
+                                   ":", 0);
+
+    for (char **id = ids; *id; id++) {
+        g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", *id);
+        Object *dev = object_resolve_path_type(path, TYPE_PCI_DEVICE, NULL);
+
+        if (**id && fn(p, *id, (PCIDevice *)dev, opaque)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_requester_id(UintrPartition *p, const char *id, PCIDevice *dev,
+                             void *opaque)
+{
+    return dev && pci_requester_id(dev) == *(uint32_t *)opaque;
+}
+
+UintrPartition *partition_of_device(uint32_t requester_id)
+{
+    UintrPartition *p;
+
+    QLIST_FOREACH(p, &partitions, next) {
+        if (for_devices(p, has_requester_id, &requester_id)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* Devices sit on the root bus, whose number no guest can change. */
+static AddressSpace *dma_view(PCIBus *bus, void *opaque, int devfn)
+{
+    UintrPartition *p = bus == root_bus ? partition_of_device(devfn) : NULL;
+
+    return p ? &p->as : &address_space_memory;
+}
+
+static const PCIIOMMUOps dma_ops = { .get_address_space = dma_view };
+
+static bool check_virtio(UintrPartition *p, const char *id, PCIDevice *dev,
+                         Error **errp)
+{
+    VirtIODevice *vdev;
+
+    if (!object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_PCI)) {
+        return true;
+    }
+    vdev = virtio_bus_get_device(&VIRTIO_PCI(dev)->bus);
+    if (!virtio_host_has_feature(vdev, VIRTIO_F_IOMMU_PLATFORM)) {
+        error_setg(errp, "partition %s, devices: %s would reach all memory: "
+                   "create it with iommu_platform=on", partition_name(p), id);
+        return false;
+    }
+    return true;
+}
+
+static bool is_unfit(UintrPartition *p, const char *id, PCIDevice *dev,
+                     void *opaque)
+{
+    Error **errp = opaque;
+
+    if (!dev) {
+        error_setg(errp, "partition %s, devices: there is no PCI device %s: "
+                   "create it with id=%s", partition_name(p), id, id);
+    } else if (pci_get_bus(dev) != root_bus) {
+        error_setg(errp, "partition %s, devices: %s cannot be confined behind "
+                   "a bridge: create it with bus=pcie.0", partition_name(p),
+                   id);
+    } else if (object_dynamic_cast(OBJECT(dev), TYPE_PCI_BRIDGE)) {
+        error_setg(errp, "partition %s, devices: %s is a bridge: name the "
+                   "device instead, with bus=pcie.0", partition_name(p), id);
+    } else {
+        return !check_virtio(p, id, dev, errp);
+    }
+    return true;
+}
+
+/* ---- The machine ---- */
+
+static void reserve(const Windows *all)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        e820_add_entry(all->list[i].base, all->list[i].size, E820_RESERVED);
+    }
+}
+
+/* What is shared is memory of the machine that its system must not take. */
+static void reserve_memory(void)
+{
+    UintrPartition *p;
+
+    QLIST_FOREACH(p, &partitions, next) {
+        reserve(&p->windows[WINDOW_MEMORY]);
+        reserve(&p->windows[WINDOW_MMIO]);
+        reserve(&p->windows[WINDOW_SHARED]);
+    }
+}
+
+/* The host bridge comes right after the machine's RAM. */
+static void on_device(DeviceListener *listener, DeviceState *dev)
+{
+    if (!root_bus && object_dynamic_cast(OBJECT(dev), TYPE_Q35_HOST_DEVICE)) {
+        root_bus = PCI_HOST_BRIDGE(dev)->bus;
+        reserve_memory();
+        pci_setup_iommu(root_bus, &dma_ops, NULL);
+    }
+}
+
+/* ACPI's control method for hotplug would offer them. */
+static void hide_from_hotplug(void)
+{
+    ICH9LPCState *lpc = (ICH9LPCState *)
+        object_resolve_path_type("", TYPE_ICH9_LPC_DEVICE, NULL);
+    CPUHotplugState *hotplug = &lpc->pm.cpuhp_state;
+
+    for (unsigned i = 0; i < hotplug->dev_count; i++) {
+        if (partition_of(hotplug->devs[i].cpu)) {
+            hotplug->devs[i].cpu = NULL;
+        }
+    }
+}
+
+static bool check_cpus(UintrPartition *p, Error **errp)
+{
+    unsigned last = find_last_bit(p->cpus, PARTITION_MAX_CPUS);
+    unsigned count = MACHINE(qdev_get_machine())->smp.cpus;
+
+    if (last >= count) {
+        error_setg(errp, "partition %s, cpus=%s: the machine has CPUs 0 to %u: "
+                   "choose from them, or start with -smp %u",
+                   partition_name(p), p->cpus_text, count - 1, last + 1);
+        return false;
+    }
+    return true;
+}
+
+static bool check_machine(Error **errp)
+{
+    if (!tcg_enabled()) {
+        error_setg(errp, "uintr-partition needs TCG: start with -accel tcg");
+    } else if (!root_bus) {
+        error_setg(errp, "uintr-partition needs a machine whose parts it "
+                   "knows: start with -machine q35");
+    } else if (x86_iommu_get_default()) {
+        error_setg(errp, "uintr-partition decides about DMA itself: start "
+                   "without an IOMMU device");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* ---- Reset ---- */
+
+/* The first partition's reset is its own affair, but for the very first. */
+static void on_reset(void *opaque)
+{
+    UintrPartition *p;
+
+    if (runstate_check(RUN_STATE_RESTORE_VM)) {
+        return;
+    }
+    QLIST_FOREACH(p, &partitions, next) {
+        if (!p->reset_done || p->reset_with_machine) {
+            if (p->start) {
+                partition_restart(p);
+            } else {
+                partition_stop(p, PARTITION_STOPPED);
+            }
+            p->reset_done = true;
+        }
+    }
+}
+
+static void on_machine_done(Notifier *n, void *unused)
+{
+    UintrPartition *p;
+    Error *err = NULL;
+
+    check_machine(&error_fatal);
+    QLIST_FOREACH(p, &partitions, next) {
+        check_cpus(p, &error_fatal);
+        if (for_devices(p, is_unfit, &err)) {
+            error_propagate(&error_fatal, err);
+        }
+    }
+    partition_filter_config(root_bus);
+    hide_from_hotplug();
+    qemu_register_reset(on_reset, NULL);
+}
+
+static DeviceListener device_listener = { .realize = on_device };
+static Notifier machine_done = { .notify = on_machine_done };
+
+void partition_watch_machine(void)
+{
+    device_listener_register(&device_listener);
+    qemu_add_machine_init_done_notifier(&machine_done);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a partition sees: its own RAM, the windows of the machine that it was
+ * given, the page with the local APIC, and nothing else.  Its RAM lies in no
+ * other view; where it would be in the machine's, a guard answers, and so
+ * neither the first partition's CPUs nor its devices come near it.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "exec/address-spaces.h"
+#include "hw/i386/apic_internal.h"
+#include "migration/vmstate.h"
+#include "target/i386/uintr/partition.h"
+#include "partition.h"
+
+#define PORTS 0x10000
+#define BELOW_ALL (-1)
+#define ABOVE_MACHINE 0x800     /* below the local APIC's 0x1000 */
+
+static MemoryRegion first_root, first_memory;
+static bool first_is_guarded;
+
+/* Fails only for want of host memory, and then QEMU ends anyway. */
+static void make_ram(UintrPartition *p, MemoryRegion *mr, const char *part,
+                     uint64_t base, uint64_t size)
+{
+    g_autofree char *name = g_strdup_printf("uintr-partition.%s.%s",
+                                            partition_name(p), part);
+
+    memory_region_init_ram_nomigrate(mr, OBJECT(p), name, size, &error_fatal);
+    vmstate_register_ram_global(mr);
+    memory_region_add_subregion(&p->root, base, mr);
+}
+
+static void guard(UintrPartition *p, Window *w, MemoryRegion *where)
+{
+    partition_init_refusal(&w->guard, OBJECT(p), "partition-guard", w->base,
+                           w->size, false);
+    w->guard.victim = p;
+    memory_region_add_subregion_overlap(where, w->base, &w->guard.mr,
+                                        ABOVE_MACHINE);
+}
+
+static void make_memory(UintrPartition *p)
+{
+    Windows *all = &p->windows[WINDOW_MEMORY];
+
+    for (unsigned i = 0; i < all->count; i++) {
+        g_autofree char *part = g_strdup_printf("%u", i);
+
+        make_ram(p, &all->list[i].mr, part, all->list[i].base,
+                 all->list[i].size);
+        guard(p, &all->list[i], get_system_memory());
+    }
+    make_ram(p, &p->boot, "boot", PARTITION_BOOT_BASE, PARTITION_BOOT_SIZE);
+}
+
+static void show(UintrPartition *p, MemoryRegion *mr, MemoryRegion *into,
+                 MemoryRegion *machine, uint64_t base, uint64_t size)
+{
+    memory_region_init_alias(mr, OBJECT(p), "partition-window", machine, base,
+                             size);
+    memory_region_add_subregion_overlap(into, base, mr, 1);
+}
+
+/* Not in the machine's own memory: there the partition's alias looks. */
+static void make_first_view(void)
+{
+    if (!first_is_guarded) {
+        memory_region_init(&first_root, NULL, "partition-first", UINT64_MAX);
+        memory_region_init_alias(&first_memory, NULL, "partition-first-memory",
+                                 get_system_memory(), 0, UINT64_MAX);
+        memory_region_add_subregion_overlap(&first_root, 0, &first_memory, 0);
+        first_is_guarded = true;
+    }
+}
+
+static void show_windows(UintrPartition *p, WindowKind kind, MemoryRegion *into,
+                         MemoryRegion *machine)
+{
+    Windows *all = &p->windows[kind];
+
+    for (unsigned i = 0; i < all->count; i++) {
+        Window *w = &all->list[i];
+
+        show(p, &w->mr, into, machine, w->base, w->size);
+        if (kind == WINDOW_MMIO) {
+            make_first_view();
+            guard(p, w, &first_root);
+        }
+    }
+}
+
+void partition_make_view(UintrPartition *p)
+{
+    memory_region_init(&p->root, OBJECT(p), "view", UINT64_MAX);
+    partition_init_refusal(&p->refusal, OBJECT(p), "partition-outside", 0,
+                           UINT64_MAX, false);
+    p->refusal.inside = p;
+    memory_region_add_subregion_overlap(&p->root, 0, &p->refusal.mr,
+                                        BELOW_ALL);
+    make_memory(p);
+    show_windows(p, WINDOW_MMIO, &p->root, get_system_memory());
+    show_windows(p, WINDOW_SHARED, &p->root, get_system_memory());
+    show(p, &p->apic, &p->root, get_system_memory(), APIC_DEFAULT_ADDRESS,
+         APIC_SPACE_SIZE);
+
+    memory_region_init(&p->port_root, OBJECT(p), "ports", PORTS);
+    partition_init_refusal(&p->port_refusal, OBJECT(p), "partition-no-port", 0,
+                           PORTS, true);
+    p->port_refusal.inside = p;
+    memory_region_add_subregion_overlap(&p->port_root, 0, &p->port_refusal.mr,
+                                        BELOW_ALL);
+    partition_add_reset_ports(p);
+    show_windows(p, WINDOW_PORTS, &p->port_root, get_system_io());
+
+    address_space_init(&p->as, &p->root, partition_name(p));
+    address_space_init(&p->port_as, &p->port_root, partition_name(p));
+}
+
+void x86_partition_view(CPUState *cs)
+{
+    UintrPartition *p = partition_of(cs);
+    MemoryRegion *root = p ? &p->root : first_is_guarded ? &first_root : NULL;
+
+    if (root) {
+        object_unref(cs->memory);
+        cs->memory = root;
+        object_ref(cs->memory);
+    }
+}
+
+/* The address of the instruction is known here, and not in the region. */
+AddressSpace *x86_partition_ports(CPUState *cs, uintptr_t ra)
+{
+    UintrPartition *p = partition_of(cs);
+
+    cs->mem_io_pc = ra;
+    return p ? &p->port_as : &address_space_io;
+}
