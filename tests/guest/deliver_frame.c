@@ -293,8 +293,8 @@ static void test_rep(void)
     bool seen = false;
 
     apic_write(APIC_TIMER_DIV, 0xb);
-    for (int i = 0; i < 50 && !seen; i++) {
-        struct frame f = interrupt_string(buffer, 5000 + i * 2000);
+    for (int i = 0; i < 500 && !seen; i++) {
+        struct frame f = interrupt_string(buffer, 5000 + i % 50 * 2000);
 
         CHECK_EQ(f.rcx, 0);
         CHECK_EQ(f.rdi, USER(buffer) + STRING_BYTES);

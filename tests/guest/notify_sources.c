@@ -264,8 +264,8 @@ static void test_rep(void)
                PTE_P | PTE_W | PTE_U);
     }
     apic_write(APIC_TIMER_DIV, 0xb);
-    for (int i = 0; i < 50 && (!before || before == STRING_PAGES); i++) {
-        copy_upids(to, 5000 + i * 2000);
+    for (int i = 0; i < 500 && (!before || before == STRING_PAGES); i++) {
+        copy_upids(to, 5000 + i % 50 * 2000);
         before = copies_before(to);
     }
     CHECK(before && before < STRING_PAGES);
