@@ -16,4 +16,6 @@ bool x86_uintr_inject(CPUState *sender, uint32_t apic_id, uint8_t vector);
 bool x86_uintr_inject_from_device(uint32_t requester_id, uint32_t apic_id,
                                   uint8_t vector);
 
+bool x86_uintr_has_apic(uint32_t initial_id);
+
 #endif

@@ -143,8 +143,18 @@ static bool inject(InterruptSource from, uint32_t apic_id, uint8_t vector)
                              "global ID without a local APIC");
         return false;
     }
-    send_message(from, in_x2apic_mode(target) ? apic_id : target->id, vector);
+    /* The guest writes its xAPIC ID: it may name another CPU or all of them. */
+    if (!in_x2apic_mode(target) && target->id != apic_id) {
+        trace_uintr_ipi_lost(from.id, "the xAPIC ID was changed");
+        return false;
+    }
+    send_message(from, apic_id, vector);
     return true;
+}
+
+bool x86_uintr_has_apic(uint32_t initial_id)
+{
+    return apic_by_initial_id(initial_id);
 }
 
 bool x86_uintr_inject(CPUState *sender, uint32_t apic_id, uint8_t vector)

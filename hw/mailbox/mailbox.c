@@ -58,6 +58,18 @@ static void forget_signals(VirtIOMailbox *m)
 }
 
 /* MB43 */
+/* The driver takes its buffers back, those on their way included. */
+static void mailbox_queue_reset(VirtIODevice *vdev, uint32_t index)
+{
+    VirtIOMailbox *m = VIRTIO_MAILBOX(vdev);
+
+    if (index == MBOX_QUEUE_TX) {
+        mailbox_tx_drop_all(m);
+    } else if (index == MBOX_QUEUE_RX) {
+        m->rx_dirty = false;
+    }
+}
+
 static void mailbox_reset(VirtIODevice *vdev)
 {
     VirtIOMailbox *m = VIRTIO_MAILBOX(vdev);
@@ -290,6 +302,7 @@ static void mailbox_class_init(ObjectClass *oc, void *data)
     vdc->get_config = mailbox_get_config;
     vdc->set_status = mailbox_set_status;
     vdc->reset = mailbox_reset;
+    vdc->queue_reset = mailbox_queue_reset;
     vdc->vmsd = &mailbox_vmstate_device;
     vdc->post_load = mailbox_post_load;
 }

@@ -269,6 +269,7 @@ void mailbox_take_signals(VirtIOMailbox *m);
 uint64_t mailbox_pending(VirtIOMailbox *m);
 void mailbox_clear_pending(VirtIOMailbox *m, uint64_t bits);
 void mailbox_publish_doorbells(VirtIOMailbox *m);
+void mailbox_bound_allow_list(VirtIOMailbox *m);     /* MB31 */
 void mailbox_set_ring_msix(VirtIOMailbox *m, unsigned doorbell, uint32_t entry);
 
 /* ---- route.c, inject.c ---- */

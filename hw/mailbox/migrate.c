@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "qemu/timer.h"
 #include "migration/vmstate.h"
+#include "farbell/uintr.h"
 #include "mailbox.h"
 
 static int pre_save(void *opaque)
@@ -30,6 +31,8 @@ static int pre_load(void *opaque)
 
     mailbox_tx_drop_all(m);
     mailbox_air_drop(m);
+    g_free(m->saved_due);
+    m->saved_due = NULL;
     for (int i = 0; i < MBOX_DOORBELLS; i++) {
         mailbox_set_ring_msix(m, i, MBOX_MSIX_NONE);
     }
@@ -39,8 +42,7 @@ static int pre_load(void *opaque)
 /* MB47: they were the last ones popped, so they are popped again. */
 static int restore_flights(VirtIOMailbox *m)
 {
-    if (m->saved_flights > VIRTQUEUE_MAX_SIZE ||
-        !virtqueue_rewind(m->tx, m->saved_flights)) {
+    if (!virtqueue_rewind(m->tx, m->saved_flights)) {
         return -EINVAL;
     }
     m->sequence -= m->saved_flights;
@@ -53,18 +55,40 @@ static int restore_flights(VirtIOMailbox *m)
     return 0;
 }
 
-/* A register file that nobody could have written is not believed. */
-static bool registers_are_sane(VirtIOMailbox *m)
+static bool flights_fit(void *opaque, int version)
+{
+    VirtIOMailbox *m = opaque;
+
+    return m->saved_flights <= VIRTQUEUE_MAX_SIZE;
+}
+
+/* A timer knows no later moment. */
+static bool moments_are_sane(const VirtIOMailbox *m)
 {
     MailboxSignal *signal;
 
+    for (uint32_t i = 0; i < m->saved_flights; i++) {
+        if (m->saved_due[i] > INT64_MAX) {
+            return false;
+        }
+    }
     QTAILQ_FOREACH(signal, &m->air, next) {
-        if (signal->doorbell >= MBOX_DOORBELLS ||
+        if (signal->due > INT64_MAX || signal->doorbell >= MBOX_DOORBELLS ||
             signal->cpu >= MAILBOX_MAX_CPUS) {
             return false;
         }
     }
-    return !mailbox_is_bound(m) || m->r.bind_vector < 64;
+    return true;
+}
+
+/* A register file that nobody could have written is not believed. */
+static bool registers_are_sane(VirtIOMailbox *m)
+{
+    mailbox_bound_allow_list(m);
+    return moments_are_sane(m) &&
+           (!mailbox_is_bound(m) ||
+            (m->r.bind_vector < 64 &&
+             !(m->r.bind_address & UINTR_PD_RESERVED)));
 }
 
 /* Runs when virtio's own state, the queues included, is complete. */
@@ -148,6 +172,7 @@ const VMStateDescription mailbox_vmstate_device = {
         VMSTATE_QTAILQ_V(air, VirtIOMailbox, 1, vmstate_signal, MailboxSignal,
                          next),
         VMSTATE_UINT32(saved_flights, VirtIOMailbox),
+        VMSTATE_VALIDATE("messages on their way", flights_fit),
         VMSTATE_VARRAY_UINT32_ALLOC(saved_due, VirtIOMailbox, saved_flights, 1,
                                     vmstate_info_uint64, uint64_t),
         VMSTATE_END_OF_LIST()

@@ -52,6 +52,22 @@ static bool seal(int fd, bool against_writing, Error **errp)
     return true;
 }
 
+/* The region owns a descriptor of its own, but only once it exists. */
+static bool map_copy(MemoryRegion *mr, Object *owner, const char *name,
+                     uint64_t size, uint32_t flags, int fd, Error **errp)
+{
+    int copy = dup(fd);
+
+    if (memory_region_init_ram_from_fd(mr, owner, name, size, flags, copy, 0,
+                                       errp)) {
+        return true;
+    }
+    if (copy >= 0) {
+        close(copy);
+    }
+    return false;
+}
+
 static bool share_section(MailboxSocket *s, MailboxSection section,
                           Error **errp)
 {
@@ -61,9 +77,8 @@ static bool share_section(MailboxSocket *s, MailboxSection section,
     int fd = s->section_fds[section] = make_memfd(name, size, errp);
 
     return fd >= 0 &&
-           memory_region_init_ram_from_fd(&m->own[section], OBJECT(m), name,
-                                          size, RAM_SHARED, dup(fd), 0,
-                                          errp) &&
+           map_copy(&m->own[section], OBJECT(m), name, size, RAM_SHARED, fd,
+                    errp) &&
            seal(fd, mailbox_section_is_readonly(section), errp);
 }
 
@@ -187,9 +202,8 @@ static bool map_section(MailboxSocket *s, MailboxSection section, int fd,
                                    RAM_READONLY | RAM_READONLY_FD : 0);
 
     if (!check_memory(fd, name, size, errp) ||
-        !memory_region_init_ram_from_fd(&memory->sections[section],
-                                        OBJECT(memory), name, size, flags,
-                                        dup(fd), 0, errp)) {
+        !map_copy(&memory->sections[section], OBJECT(memory), name, size,
+                  flags, fd, errp)) {
         return false;
     }
     s->m->peer.sections[section] = &memory->sections[section];

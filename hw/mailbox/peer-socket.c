@@ -26,7 +26,8 @@ static MailboxVerdict socket_send(VirtIOMailbox *m,
     if (s->unconfirmed >= MAILBOX_WINDOW) {
         return MAILBOX_WAIT;
     }
-    s->unconfirmed++;
+    s->sent[(s->oldest_sent + s->unconfirmed++) % MAILBOX_WINDOW] =
+        message->sequence;
     mailbox_put_frame(s, FRAME_MESSAGE, message->sequence, s->peer_generation,
                       message->length);
     for (unsigned i = 0; i < message->num; i++) {

@@ -96,7 +96,7 @@ static uint64_t regs_read(void *opaque, hwaddr addr, unsigned size)
 }
 
 /* MB31: what the command line does not allow stays 0. */
-static void bound_allow_list(VirtIOMailbox *m)
+void mailbox_bound_allow_list(VirtIOMailbox *m)
 {
     for (unsigned v = 0; v < MAILBOX_VECTORS; v++) {
         if (v < m->allow_first || v > m->allow_last) {
@@ -114,7 +114,7 @@ static void write_plain(VirtIOMailbox *m, uint64_t *plain, hwaddr addr,
         return;
     }
     *plain = deposit64(*plain, HIGH_HALF(addr), 32, value);
-    bound_allow_list(m);
+    mailbox_bound_allow_list(m);
     mailbox_publish_doorbells(m);
 }
 

@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
+#include "target/i386/uintr/inject.h"
 #include "socket.h"
 
 void mailbox_greet(MailboxSocket *s)
@@ -82,6 +83,14 @@ static bool check_window(VirtIOMailbox *m, uint32_t first, uint32_t count,
         error_setg(errp, "its APIC IDs %u to %u are also ours: choose another "
                    "apic-first= at one end", first, first + count - 1);
         return false;
+    }
+    /* Or SENDUIPI of this machine's own CPUs would go to the peer (MB53). */
+    for (uint32_t i = 0; i < count; i++) {
+        if (x86_uintr_has_apic(first + i)) {
+            error_setg(errp, "its APIC ID %u is that of a CPU here: choose "
+                       "another apic-first= there", first + i);
+            return false;
+        }
     }
     return true;
 }

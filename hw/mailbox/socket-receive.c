@@ -38,11 +38,13 @@ static bool is_report_status(uint64_t status)
 
 static void take_report(MailboxSocket *s)
 {
-    if (!s->unconfirmed || !is_report_status(s->frame.b)) {
+    if (!s->unconfirmed || s->frame.a != s->sent[s->oldest_sent] ||
+        !is_report_status(s->frame.b)) {
         mailbox_lose(s, "it reports on a message that it did not get");
         return;
     }
     s->unconfirmed--;
+    s->oldest_sent = (s->oldest_sent + 1) % MAILBOX_WINDOW;
     mailbox_tx_done(s->m, s->frame.a, s->frame.b);
 }
 
@@ -50,6 +52,8 @@ static void take_state(MailboxSocket *s, bool reset)
 {
     bool ready = s->frame.a & 1;
 
+    /* A reset between its hello and ours is told by nothing else. */
+    reset |= (uint32_t)(s->frame.a >> 32) != s->peer_generation;
     s->peer_generation = s->frame.a >> 32;
     if (reset || !ready) {
         s->unconfirmed = 0;

@@ -54,7 +54,8 @@ struct MailboxSocket {
     size_t out_sent;
     guint out_watch;
     bool state_due, reset_due;
-    unsigned unconfirmed;
+    unsigned unconfirmed, oldest_sent;
+    uint64_t sent[MAILBOX_WINDOW];  /* sequences: reports come in this order */
     GQueue held;                /* received, waiting for a buffer */
     QEMUTimer *ping_timer;
     unsigned pings_unanswered;
