@@ -477,6 +477,11 @@ bool x86_uintr_inject_from_device(uint32_t requester_id, uint32_t apic_id,
     return vector >= 16 && apic_id < 4;
 }
 
+bool x86_uintr_has_apic(uint32_t initial_id)
+{
+    return initial_id < 4;
+}
+
 struct UintrWindow {
     Object *owner;
     uint32_t count;
