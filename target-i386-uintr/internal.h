@@ -6,6 +6,7 @@
 #include "farbell/uintr.h"
 #include "hw/i386/apic_internal.h"
 #include "uintr.h"
+#include "upid.h"
 
 /*
  * R161 is open: Bochs zeroes the registers at INIT, no Intel text was found.
@@ -83,10 +84,6 @@ int uintr_supervisor_index(const CPUX86State *env);
 bool uintr_page_faults(CPUX86State *env, uint64_t address, int size,
                        MMUAccessType access, int index);
 
-typedef struct UintrUpid {
-    uint64_t low;
-    uint64_t pir;
-} UintrUpid;
 
 /* May a UPID be written there?  *host is null for what is not RAM. */
 bool uintr_upid_reach(CPUX86State *env, uint64_t address, void **host);

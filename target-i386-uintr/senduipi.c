@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SENDUIPI (R38-R61): the sender's side of a post. */
 #include "qemu/osdep.h"
-#include "qemu/atomic128.h"
 #include "qemu/bitops.h"
-#include "qemu/int128.h"
 #include "exec/cpu_ldst.h"
 #include "exec/exec-all.h"
 #include "exec/helper-proto.h"
@@ -94,52 +92,6 @@ static Uitte read_uitte(CPUX86State *env, uint64_t index, uintptr_t ra)
     };
 }
 
-/* R53, R54.  False if a reserved bit forbids the post. */
-static bool post_bits(UintrUpid *upid, uint8_t vector)
-{
-    if (upid->low & UPID_LOW_RESERVED) {
-        return false;
-    }
-    upid->pir |= 1ULL << vector;
-    if (!(upid->low & (UPID_ON | UPID_SN))) {
-        upid->low |= UPID_ON;
-    }
-    return true;
-}
-
-static Int128 to_guest(UintrUpid upid)
-{
-    return int128_make128(cpu_to_le64(upid.low), cpu_to_le64(upid.pir));
-}
-
-static UintrUpid from_guest(Int128 value)
-{
-    return (UintrUpid) {
-        .low = le64_to_cpu(int128_getlo(value)),
-        .pir = le64_to_cpu(int128_gethi(value)),
-    };
-}
-
-/* R52: one 16-byte locked read-modify-write.  *old is what it replaced. */
-static bool post_to_ram(Int128 *host, uint8_t vector, UintrUpid *old)
-{
-    Int128 seen, expected = int128_make128(qatomic_read((uint64_t *)host),
-                                           qatomic_read((uint64_t *)host + 1));
-
-    for (;;) {
-        UintrUpid next = *old = from_guest(expected);
-
-        if (!post_bits(&next, vector)) {
-            return false;
-        }
-        seen = atomic16_cmpxchg(host, expected, to_guest(next));
-        if (int128_eq(seen, expected)) {
-            return true;
-        }
-        expected = seen;
-    }
-}
-
 /*
  * No 16-byte atomic operation: memory that is not RAM, or a host without
  * one.  With other CPUs running, the instruction is done again alone.
@@ -157,7 +109,7 @@ static bool post_alone(CPUX86State *env, uint64_t address, uint8_t vector,
     old->low = cpu_ldq_mmuidx_ra(env, address, index, ra);
     old->pir = cpu_ldq_mmuidx_ra(env, address + UPID_PIR_OFFSET, index, ra);
     next = *old;
-    if (!post_bits(&next, vector)) {
+    if (!upid_post_bits(&next, vector)) {
         return false;
     }
     cpu_stq_mmuidx_ra(env, address + UPID_PIR_OFFSET, next.pir, index, ra);
@@ -177,7 +129,7 @@ static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
                            uintr_supervisor_index(env), ra);
     }
     if (HAVE_CMPXCHG128 && host && !env_archcpu(env)->uintr.no_cmpxchg128) {
-        return post_to_ram(host, entry->vector, old);
+        return upid_post_to_ram(host, entry->vector, old);
     }
     return post_alone(env, entry->upid, entry->vector, old, ra);
 }

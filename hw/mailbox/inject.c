@@ -4,12 +4,11 @@
  * MB32), and user interrupts that stand for a received message (MB33-MB36).
  */
 #include "qemu/osdep.h"
-#include "qemu/atomic128.h"
 #include "qemu/bitops.h"
 #include "exec/ram_addr.h"
 #include "hw/pci/pci.h"
 #include "target/i386/uintr/inject.h"
-#include "farbell/uintr.h"
+#include "target/i386/uintr/upid.h"
 #include "../trace.h"
 #include "mailbox.h"
 
@@ -52,19 +51,15 @@ void mailbox_inject(VirtIOMailbox *m, unsigned cpu, unsigned vector)
 
 /* ---- A receive queue bound to a UPID ---- */
 
-typedef struct Upid {
-    uint64_t low, pir;
-} Upid;
-
 /* The UPID in host memory, or null if it is not RAM.  Under RCU. */
 static void *map_upid(VirtIOMailbox *m, MemoryRegion **mr, hwaddr *offset)
 {
-    hwaddr length = sizeof(Upid);
+    hwaddr length = sizeof(UintrUpid);
 
     *mr = address_space_translate(VIRTIO_DEVICE(m)->dma_as, m->r.bind_address,
                                   offset, &length, true,
                                   MEMTXATTRS_UNSPECIFIED);
-    if (length < sizeof(Upid) ||
+    if (length < sizeof(UintrUpid) ||
         !memory_access_is_direct(*mr, true, MEMTXATTRS_UNSPECIFIED)) {
         return NULL;
     }
@@ -109,67 +104,37 @@ bool mailbox_is_bound(VirtIOMailbox *m)
     return m->r.bind_control & MBOX_BIND_ENABLE;
 }
 
-static bool post_bits(Upid *upid, uint8_t vector)
-{
-    if (upid->low & UPID_LOW_RESERVED) {
-        return false;
-    }
-    upid->pir |= 1ULL << vector;
-    if (!(upid->low & (UPID_ON | UPID_SN))) {
-        upid->low |= UPID_ON;
-    }
-    return true;
-}
-
-/* MB34: as SENDUIPI does it, in one exchange.  *old is what it replaced. */
-static bool post_at_once(Int128 *host, uint8_t vector, Upid *old)
-{
-    Int128 expected = int128_make128(qatomic_read((uint64_t *)host),
-                                     qatomic_read((uint64_t *)host + 1));
-
-    for (;;) {
-        Upid next = *old = (Upid) {
-            .low = int128_getlo(expected), .pir = int128_gethi(expected),
-        };
-        Int128 seen;
-
-        if (!post_bits(&next, vector)) {
-            return false;
-        }
-        seen = atomic16_cmpxchg(host, expected,
-                                int128_make128(next.low, next.pir));
-        if (int128_eq(seen, expected)) {
-            return true;
-        }
-        expected = seen;
-    }
-}
-
 /*
  * A host without a 16-byte exchange: PIR before ON, so that whoever sees ON
  * sees the vector.  At worst a notification finds nothing new.
  */
-static bool post_in_two(uint64_t *host, uint8_t vector, Upid *old)
+static bool post_in_two(uint64_t *host, uint8_t vector, UintrUpid *old)
 {
-    old->low = qatomic_read(host);
+    old->low = le64_to_cpu(qatomic_read(host));
     if (old->low & UPID_LOW_RESERVED) {
         return false;
     }
-    old->pir = qatomic_fetch_or(host + 1, 1ULL << vector);
-    do {
-        old->low = qatomic_read(host);
-    } while (!(old->low & (UPID_ON | UPID_SN)) &&
-             qatomic_cmpxchg(host, old->low, old->low | UPID_ON) != old->low);
+    qatomic_or(host + 1, cpu_to_le64(1ULL << vector));
+    while (!(old->low & (UPID_ON | UPID_SN))) {
+        uint64_t low = cpu_to_le64(old->low);
+        uint64_t seen = qatomic_cmpxchg(host, low,
+                                        cpu_to_le64(old->low | UPID_ON));
+
+        if (seen == low) {
+            break;
+        }
+        old->low = le64_to_cpu(seen);
+    }
     return true;
 }
 
-static bool post_to(void *host, uint8_t vector, Upid *old)
+static bool post_to(void *host, uint8_t vector, UintrUpid *old)
 {
-    return HAVE_CMPXCHG128 ? post_at_once(host, vector, old) :
+    return HAVE_CMPXCHG128 ? upid_post_to_ram(host, vector, old) :
            post_in_two(host, vector, old);
 }
 
-static bool post_in_memory(VirtIOMailbox *m, Upid *old)
+static bool post_in_memory(VirtIOMailbox *m, UintrUpid *old)
 {
     MemoryRegion *mr;
     hwaddr offset;
@@ -180,7 +145,7 @@ static bool post_in_memory(VirtIOMailbox *m, Upid *old)
     if (!host || !post_to(host, m->r.bind_vector, old)) {
         return false;
     }
-    memory_region_set_dirty(mr, offset, sizeof(Upid));
+    memory_region_set_dirty(mr, offset, sizeof(UintrUpid));
     return true;
 }
 
@@ -202,7 +167,7 @@ static bool notify_receiver(VirtIOMailbox *m, uint64_t low)
 void mailbox_post(VirtIOMailbox *m)
 {
     unsigned counter = MBOX_COUNT_POST_FAILED;
-    Upid old;
+    UintrUpid old;
 
     if (post_in_memory(m, &old)) {
         if (old.low & (UPID_ON | UPID_SN)) {

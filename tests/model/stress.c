@@ -431,7 +431,7 @@ static void senduipi(int vector)
 {
     UintrUpid old;
 
-    if (post_to_ram((Int128 *)m.upid, vector, &old) &&
+    if (upid_post_to_ram((Int128 *)m.upid, vector, &old) &&
         !(old.low & (UPID_ON | UPID_SN))) {
         post_unlocked(&m.apic, NV);
     }
