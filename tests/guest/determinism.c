@@ -3,8 +3,8 @@
  * One number for everything that the processors of a machine can see of each
  * other and of time.  They race on shared memory, wait for each other, arm
  * timers, send interrupts and halt; whatever they find there, in the order in
- * which they find it, goes into the hash.  With "reset=1" one of them resets
- * the machine first, while the others count how long that takes.
+ * which they find it, goes into the hash.  With "reset=N" one of them resets
+ * the machine N times first, while the others count how long that takes.
  */
 #include "uintr.h"
 
@@ -184,7 +184,7 @@ static void start(uint64_t index)
 /* ---- a reset, during which the others must not get on ---- */
 
 static struct {
-    uint64_t magic;
+    uint64_t magic, resets;
     volatile uint64_t counts[MAX_CPUS];
 } *const reset_log = (void *)LOG_PAGE;
 
@@ -195,9 +195,18 @@ static void count_up(uint64_t index)
     }
 }
 
+static bool wants_reset(void)
+{
+    if (reset_log->magic != LOG_MAGIC) {
+        reset_log->magic = LOG_MAGIC;
+        reset_log->resets = 0;
+    }
+    return reset_log->resets < arg_number("reset", 0);
+}
+
 static void reset_machine(void)
 {
-    reset_log->magic = LOG_MAGIC;
+    reset_log->resets++;
     for (int i = 1; i < count; i++) {
         smp_run(i, count_up, i);
     }
@@ -214,7 +223,7 @@ static void test_hash(void)
 
     count = cpu_count();
     rounds = arg_number("rounds", 2000);
-    if (arg_given("reset") && reset_log->magic != LOG_MAGIC) {
+    if (wants_reset()) {
         reset_machine();
     }
     trap_handle(VEC_TIMER, on_irq);
