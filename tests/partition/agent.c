@@ -6,8 +6,12 @@
 #include "agent.h"
 
 #define APIC 0xfee00000u
-#define APIC_EOI (*(volatile uint32_t *)(uintptr_t)(APIC + 0xb0))
-#define APIC_SVR (*(volatile uint32_t *)(uintptr_t)(APIC + 0xf0))
+#define APIC_REG(offset) (*(volatile uint32_t *)(uintptr_t)(APIC + (offset)))
+#define APIC_EOI APIC_REG(0xb0)
+#define APIC_SVR APIC_REG(0xf0)
+#define APIC_LVT_TIMER APIC_REG(0x320)
+#define APIC_TIMER_INIT APIC_REG(0x380)
+#define APIC_TIMER_DIV APIC_REG(0x3e0)
 #define SPURIOUS 0x1ff
 #define SEL_CODE64 0x10
 #define GATE_INTERRUPT 0x8e00
@@ -65,14 +69,13 @@ static void any_port(uint64_t r, uint32_t value)
 /* Any mode, logical or physical, to the first's CPU or to all others */
 static void any_ipi(uint64_t r)
 {
-    *(volatile uint32_t *)(uintptr_t)(APIC + 0x310) = 0;
-    *(volatile uint32_t *)(uintptr_t)(APIC + 0x300) =
-        (r & 1 ? 0xc0000 : 0) | (r >> 8 & 0xcfff);
+    APIC_REG(0x310) = 0;
+    APIC_REG(0x300) = (r & 1 ? 0xc0000 : 0) | (r >> 8 & 0xcfff);
 }
 
 static void any_msi(uint64_t r)
 {
-    *(volatile uint32_t *)(uintptr_t)(APIC + 4) = r >> 8 & 0xc7ff;
+    APIC_REG(4) = r >> 8 & 0xc7ff;
 }
 
 static void fuzz(uint64_t rounds, uint64_t seed)
@@ -118,10 +121,35 @@ static void load_idt(void)
     asm volatile("lidt %0" : : "m"(idtr));
 }
 
+static void begin_cyclic_task(uint64_t period)
+{
+    APIC_TIMER_DIV = CYCLIC_DIVIDE_BY_1;
+    APIC_LVT_TIMER = CYCLIC_PERIODIC | CYCLIC_VECTOR;
+    cyclic_begin(&AGENT->cyclic, period);
+    APIC_TIMER_INIT = period;
+}
+
 void agent_interrupt(uint64_t vector)
 {
+    if (vector == CYCLIC_VECTOR) {
+        cyclic_tick(&AGENT->cyclic);
+    }
     AGENT->irqs[vector]++;
     APIC_EOI = 0;
+}
+
+static void serve(struct agent *agent)
+{
+    asm volatile("cli");
+    if (agent->op == AGENT_FUZZ) {
+        fuzz(agent->a, agent->b);
+    } else if (agent->op == AGENT_CYCLIC) {
+        begin_cyclic_task(agent->a);
+    } else {
+        agent->fault = attack(agent);
+    }
+    agent->done = agent->sequence;
+    asm volatile("sti");
 }
 
 void agent_main(uint64_t base, uint64_t size)
@@ -139,14 +167,7 @@ void agent_main(uint64_t base, uint64_t size)
     for (;;) {
         agent->alive++;
         if (agent->done != agent->sequence) {
-            asm volatile("cli");
-            if (agent->op == AGENT_FUZZ) {
-                fuzz(agent->a, agent->b);
-            } else {
-                agent->fault = attack(agent);
-            }
-            agent->done = agent->sequence;
-            asm volatile("sti");
+            serve(agent);
         }
         asm volatile("pause" : : : "memory");
     }

@@ -27,8 +27,10 @@
 #define AGENT_OUTW      11      /* 2 bytes b to port a */
 #define AGENT_LOAD4     12      /* result: 4 bytes at a */
 #define AGENT_FUZZ      13      /* a rounds of anything, seed b */
+#define AGENT_CYCLIC    14      /* a cyclic task with the period a */
 
 #include <stdint.h>
+#include "cyclic.h"
 
 struct agent {
     volatile uint32_t sequence;         /* of the request, by the first */
@@ -42,6 +44,7 @@ struct agent {
     volatile uint64_t data;             /* of its image: 1, if reloaded */
     volatile uint64_t base, size;       /* EDI and ESI at the entry */
     volatile uint32_t irqs[256];
+    struct cyclic cyclic;
 };
 #define AGENT ((struct agent *)AGENT_PAGE)
 

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One side is restarted again and again; a cyclic task of the other side,
+ * which has other work as well, misses no deadline.  That is exact under
+ * icount; elsewhere the host decides, and the task must only go on.
+ * Args: n=, only= one of the tests.
+ */
+#include "agent.h"
+#include "lib.h"
+
+const char *const test_group = "/partition/restarts";
+
+#define PERIOD          100000          /* TSC */
+#define RESET_PORT      0xcf9
+#define RESET_NOW       6
+#define NOTES_PAGE      0x7000          /* survives a reset */
+#define NOTES_MAGIC     0x5354524154534552ull
+#define WORDS           4096
+
+static struct {
+    uint64_t magic, resets;
+} *const notes = (void *)NOTES_PAGE;
+
+static struct cyclic task;
+static uint64_t words[WORDS];
+
+static void on_timer(struct frame *f)
+{
+    (void)f;
+    cyclic_tick(&task);
+    apic_eoi();
+}
+
+static void begin_cyclic_task(void)
+{
+    trap_handle(CYCLIC_VECTOR, on_timer);
+    apic_write(APIC_TIMER_DIV, CYCLIC_DIVIDE_BY_1);
+    apic_write(APIC_LVT_TIMER, CYCLIC_PERIODIC | CYCLIC_VECTOR);
+    cyclic_begin(&task, PERIOD);
+    apic_write(APIC_TIMER_INIT, PERIOD);
+    sti();
+}
+
+static void check_task(const char *whose, const struct cyclic *c)
+{
+    printf("# %s: %lu deadlines, %lu missed, %lu ns late at most\n", whose,
+           c->ticks, c->missed, c->latest);
+    CHECK(c->ticks > arg_number("n", 1));
+    if (arg_is("accel", "icount")) {
+        CHECK_EQ(c->missed, 0);
+    }
+}
+
+static void ask(int op, uint64_t a, uint64_t b)
+{
+    AGENT->op = op;
+    AGENT->a = a;
+    AGENT->b = b;
+    AGENT->sequence++;
+}
+
+static void work(void)
+{
+    static uint64_t x;
+
+    for (int i = 0; i < WORDS; i++) {
+        x = x * 5 + words[x % WORDS];
+        words[i] += x;
+    }
+}
+
+static void finish_task(void)
+{
+    cli();
+    apic_write(APIC_TIMER_INIT, 0);
+    check_task("the first", &task);
+}
+
+/* It asks for it itself: under icount at the same instruction every time. */
+static void test_rt_itself(void)
+{
+    uint64_t n = arg_number("n", 1);
+
+    begin_cyclic_task();
+    for (uint64_t i = 1; i <= n; i++) {
+        ask(AGENT_OUT, RESET_PORT, RESET_NOW);
+        while (AGENT->starts <= i) {
+            work();
+        }
+        CHECK_EQ(AGENT->data, 1);
+    }
+    finish_task();
+}
+
+/* Somebody else does it, by the monitor, whatever the other side is doing. */
+static void test_rt_monitor(void)
+{
+    begin_cyclic_task();
+    while (AGENT->starts <= arg_number("n", 1)) {
+        if (AGENT->done == AGENT->sequence) {
+            ask(AGENT_STORE, AGENT_MEMORY + AGENT_SIZE - 8, 0);
+        }
+        work();
+    }
+    finish_task();
+}
+
+/* Each is a reset of everything but the partition (P17). */
+static void test_first(void)
+{
+    if (notes->magic != NOTES_MAGIC) {
+        notes->magic = NOTES_MAGIC;
+        ask(AGENT_CYCLIC, PERIOD, 0);
+        CHECK(WAIT_FOR(AGENT->done == AGENT->sequence));
+    }
+    if (notes->resets++ < arg_number("n", 1)) {
+        outb(RESET_PORT, RESET_NOW);
+        for (;;) {
+            cpu_relax();
+        }
+    }
+    CHECK_EQ(AGENT->starts, 1);
+    check_task("the second", &AGENT->cyclic);
+}
+
+void payload_start(void)
+{
+    WAIT_FOR(AGENT->starts);
+}
+
+const struct test tests[] = {
+    { "rt-by-itself", test_rt_itself },
+    { "rt-by-monitor", test_rt_monitor },
+    { "first", test_first },
+    {}
+};
