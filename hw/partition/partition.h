@@ -63,6 +63,7 @@ typedef enum WindowKind {
 typedef struct Window {
     uint64_t base, size;
     MemoryRegion mr;            /* RAM, or an alias of the machine's */
+    MemoryRegion nobody;        /* beneath such an alias */
     Refusal guard;              /* for the others, if it is not shared */
 } Window;
 

@@ -15,6 +15,7 @@
 
 #define PORTS 0x10000
 #define BELOW_ALL (-1)
+#define BELOW_DEVICES 0
 #define ABOVE_MACHINE 0x800     /* below the local APIC's 0x1000 */
 
 static MemoryRegion first_root, first_memory;
@@ -55,6 +56,33 @@ static void make_memory(UintrPartition *p)
     make_ram(p, &p->boot, "boot", PARTITION_BOOT_BASE, PARTITION_BOOT_SIZE);
 }
 
+/* Of a window, where the machine has nothing: nobody's, and no violation. */
+static uint64_t nobody_read(void *opaque, hwaddr addr, unsigned size)
+{
+    return UINT64_MAX;
+}
+
+static void nobody_write(void *opaque, hwaddr addr, uint64_t data,
+                         unsigned size)
+{
+}
+
+static const MemoryRegionOps nobody_ops = {
+    .read = nobody_read,
+    .write = nobody_write,
+    .valid = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
+    .impl = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
+    .endianness = DEVICE_LITTLE_ENDIAN,
+};
+
+static void fill(UintrPartition *p, Window *w, MemoryRegion *into)
+{
+    memory_region_init_io(&w->nobody, OBJECT(p), &nobody_ops, NULL,
+                          "partition-window-empty", w->size);
+    memory_region_add_subregion_overlap(into, w->base, &w->nobody,
+                                        BELOW_DEVICES);
+}
+
 static void show(UintrPartition *p, MemoryRegion *mr, MemoryRegion *into,
                  MemoryRegion *machine, uint64_t base, uint64_t size)
 {
@@ -84,6 +112,7 @@ static void show_windows(UintrPartition *p, WindowKind kind, MemoryRegion *into,
         Window *w = &all->list[i];
 
         show(p, &w->mr, into, machine, w->base, w->size);
+        fill(p, w, into);
         if (kind == WINDOW_MMIO) {
             make_first_view();
             guard(p, w, &first_root);

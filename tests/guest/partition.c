@@ -355,6 +355,16 @@ static void test_device_dma(void)
 #define EDU_BUFFER      0x40000
 #define EDU_DMA_GO_TO_RAM 3
 
+/* Before the first partition opens the window, nobody is there (P2). */
+static void test_rt_empty(void)
+{
+    rt_does(AGENT_LOAD4, OWN_CONFIG, 0);
+    CHECK_EQ(AGENT->result, ~0u);
+    rt_does(AGENT_STORE, OWN_BAR, 1);
+    rt_does(AGENT_LOAD, OWN_BAR, 0);
+    CHECK_EQ(AGENT->result, ~0ull);
+}
+
 static void test_first_config(void)
 {
     pci_init();
@@ -581,6 +591,7 @@ const struct test tests[] = {
     { "device-msi", test_device_msi },
     { "device-dma", test_device_dma },
     { "rt-8259", test_rt_pic },
+    { "rt-empty-window", test_rt_empty },
     { "first-config", test_first_config },
     { "rt-config", test_rt_config },
     { "rt-bars", test_rt_bars },
