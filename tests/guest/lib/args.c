@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Words like "apic=x2apic seed=5", from -fw_cfg name=opt/farbell/args */
 #include "lib.h"
+#include "machine.h"
 
 #define FW_CFG_SELECT   0x510
 #define FW_CFG_DATA     0x511
@@ -58,7 +59,9 @@ uint32_t fw_cfg_file(const char *wanted, void *to, uint32_t room)
 static void load(void)
 {
     loaded = true;
-    fw_cfg_file(ARGS_FILE, words, sizeof(words) - 1);
+    if (machine.whole) {
+        fw_cfg_file(ARGS_FILE, words, sizeof(words) - 1);
+    }
 }
 
 /* The last of a name counts, so that a command line can overrule a stanza. */

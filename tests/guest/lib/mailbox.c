@@ -31,6 +31,7 @@
 #define STATUS_FEATURES_OK      8
 
 #define F_VERSION_1_HIGH        1       /* bit 32 */
+#define F_ACCESS_PLATFORM_HIGH  2       /* bit 33: a partition's device */
 #define F_MAILBOX               (1 << MBOX_F_EVENTS | 1 << MBOX_F_POST |    \
                                  1 << MBOX_F_ROUTE | MBOX_F_EVENT_IDX)
 
@@ -150,6 +151,12 @@ static void add_status(struct mbox *m, uint8_t bit)
     *status |= bit;
 }
 
+static uint32_t offered_high(struct mbox *m)
+{
+    write32(m->common + COMMON_FEATURE_SELECT, 1);
+    return read32(m->common + COMMON_FEATURE);
+}
+
 static bool negotiate(struct mbox *m)
 {
     m->event_idx = !(m->refused & MBOX_F_EVENT_IDX);
@@ -158,7 +165,8 @@ static bool negotiate(struct mbox *m)
     write32(m->common + COMMON_DRIVER_SELECT, 0);
     write32(m->common + COMMON_DRIVER_FEATURE, F_MAILBOX & ~m->refused);
     write32(m->common + COMMON_DRIVER_SELECT, 1);
-    write32(m->common + COMMON_DRIVER_FEATURE, F_VERSION_1_HIGH);
+    write32(m->common + COMMON_DRIVER_FEATURE, F_VERSION_1_HIGH |
+            (offered_high(m) & F_ACCESS_PLATFORM_HIGH));
     add_status(m, STATUS_FEATURES_OK);
     return *(volatile uint8_t *)(m->common + COMMON_STATUS) &
            STATUS_FEATURES_OK;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine.h"
 #include "pci.h"
 
 #define PCI_ADDRESS     0xcf8
@@ -6,7 +7,6 @@
 #define Q35_PCIEXBAR    0x60
 #define ECAM            0xb0000000ull
 #define ECAM_ENABLE     1
-#define BARS            0xc0000000ull
 #define BAR_IO          1
 #define BAR_TYPE_64     4
 #define BAR_FLAGS       0xfull
@@ -15,18 +15,42 @@
 static uint64_t next_bar;
 
 /* The one register that opens the window is reached by ports. */
-void pci_init(void)
+static void open_window(void)
 {
     outl(PCI_ADDRESS, 0x80000000 | (Q35_PCIEXBAR + 4));
     outl(PCI_DATA, 0);
     outl(PCI_ADDRESS, 0x80000000 | Q35_PCIEXBAR);
     outl(PCI_DATA, ECAM | ECAM_ENABLE);
-    next_bar = BARS;
 }
 
 static volatile void *reg_at(const struct pci *pci, int reg)
 {
     return (volatile void *)(pci->config + reg);
+}
+
+static uint64_t config_of(int slot)
+{
+    return ECAM + ((uint64_t)slot << 15);
+}
+
+/* A partition's devices are there when the first one has opened it. */
+static void wait_for_window(void)
+{
+    struct pci pci = { config_of(machine.first_slot) };
+
+    while ((uint16_t)(pci_read16(&pci, PCI_ID) + 1) <= 1) {
+        cpu_relax();            /* no vendor has the ID 0 or FFFFH */
+    }
+}
+
+void pci_init(void)
+{
+    if (machine.whole) {
+        open_window();
+    } else {
+        wait_for_window();
+    }
+    next_bar = machine.bars;
 }
 
 uint8_t pci_read8(const struct pci *pci, int reg)
@@ -56,8 +80,8 @@ void pci_write32(const struct pci *pci, int reg, uint32_t value)
 
 bool pci_find(struct pci *pci, uint32_t vendor, uint32_t device, int nth)
 {
-    for (int slot = 0; slot < 32; slot++) {
-        pci->config = ECAM + ((uint64_t)slot << 15);
+    for (int slot = machine.first_slot; slot < machine.end_slot; slot++) {
+        pci->config = config_of(slot);
         if (pci_read32(pci, PCI_ID) == (device << 16 | vendor) && nth-- == 0) {
             return true;
         }

@@ -4,6 +4,7 @@
  * the others stay in wait-for-SIPI and cost the host nothing.
  */
 #include "lib.h"
+#include "machine.h"
 
 #define FW_CFG_SELECT   0x510
 #define FW_CFG_DATA     0x511
@@ -31,6 +32,9 @@ struct cpu *this_cpu(void)
 
 int cpu_count(void)
 {
+    if (!machine.whole) {
+        return 1;               /* the others' start page is not ours */
+    }
     outw(FW_CFG_SELECT, FW_CFG_NB_CPUS);
     return inb(FW_CFG_DATA);
 }

@@ -5,9 +5,9 @@
  * page split.
  */
 #include "lib.h"
+#include "machine.h"
 
 #define PTE_ADDRESS 0x000ffffffffff000ull
-#define FREE_END    0x3000000ull        /* payload RAM ends at 48 MiB */
 
 extern uint64_t boot_pml4[512];
 extern char __bss_end[];
@@ -22,7 +22,7 @@ void *pages_alloc(int n)
     }
     first = next;
     next += n * PAGE_SIZE;
-    if (next > FREE_END) {
+    if (next > machine.free_end) {
         fatal("out of payload memory");
     }
     return memset((void *)first, 0, n * PAGE_SIZE);
