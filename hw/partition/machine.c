@@ -1,119 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What partitions need of the machine while it is made: their memory out of
- * the firmware's map, their devices' DMA in their view, their CPUs out of
- * ACPI; and what they refuse to be part of.
+ * the firmware's map, their CPUs out of ACPI; and what they refuse to be part
+ * of.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
-#include "exec/address-spaces.h"
 #include "hw/acpi/ich9.h"
 #include "hw/boards.h"
 #include "hw/i386/e820_memory_layout.h"
 #include "hw/i386/x86-iommu.h"
 #include "hw/pci-host/q35.h"
 #include "hw/pci/pci.h"
-#include "hw/pci/pci_bridge.h"
 #include "hw/qdev-core.h"
 #include "hw/southbridge/ich9.h"
-#include "hw/virtio/virtio-bus.h"
-#include "hw/virtio/virtio-pci.h"
 #include "system/reset.h"
 #include "system/runstate.h"
 #include "system/system.h"
 #include "system/tcg.h"
 #include "partition.h"
-
-static PCIBus *root_bus;
-
-/* ---- Devices ---- */
-
-typedef bool DeviceFn(UintrPartition *p, const char *id, PCIDevice *dev,
-                      void *opaque);
-
-/* For each id of the list until @fn says true; dev is null if none is it. */
-static bool for_devices(UintrPartition *p, DeviceFn *fn, void *opaque)
-{
-    g_auto(GStrv) ids = g_strsplit(p->devices_text ? p->devices_text : "",
-                                   ":", 0);
-
-    for (char **id = ids; *id; id++) {
-        g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", *id);
-        Object *dev = object_resolve_path_type(path, TYPE_PCI_DEVICE, NULL);
-
-        if (**id && fn(p, *id, (PCIDevice *)dev, opaque)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_requester_id(UintrPartition *p, const char *id, PCIDevice *dev,
-                             void *opaque)
-{
-    return dev && pci_requester_id(dev) == *(uint32_t *)opaque;
-}
-
-UintrPartition *partition_of_device(uint32_t requester_id)
-{
-    UintrPartition *p;
-
-    QLIST_FOREACH(p, &partitions, next) {
-        if (for_devices(p, has_requester_id, &requester_id)) {
-            return p;
-        }
-    }
-    return NULL;
-}
-
-/* Devices sit on the root bus, whose number no guest can change. */
-static AddressSpace *dma_view(PCIBus *bus, void *opaque, int devfn)
-{
-    UintrPartition *p = bus == root_bus ? partition_of_device(devfn) : NULL;
-
-    return p ? &p->as : &address_space_memory;
-}
-
-static const PCIIOMMUOps dma_ops = { .get_address_space = dma_view };
-
-static bool check_virtio(UintrPartition *p, const char *id, PCIDevice *dev,
-                         Error **errp)
-{
-    VirtIODevice *vdev;
-
-    if (!object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_PCI)) {
-        return true;
-    }
-    vdev = virtio_bus_get_device(&VIRTIO_PCI(dev)->bus);
-    if (!virtio_host_has_feature(vdev, VIRTIO_F_IOMMU_PLATFORM)) {
-        error_setg(errp, "partition %s, devices: %s would reach all memory: "
-                   "create it with iommu_platform=on", partition_name(p), id);
-        return false;
-    }
-    return true;
-}
-
-static bool is_unfit(UintrPartition *p, const char *id, PCIDevice *dev,
-                     void *opaque)
-{
-    Error **errp = opaque;
-
-    if (!dev) {
-        error_setg(errp, "partition %s, devices: there is no PCI device %s: "
-                   "create it with id=%s", partition_name(p), id, id);
-    } else if (pci_get_bus(dev) != root_bus) {
-        error_setg(errp, "partition %s, devices: %s cannot be confined behind "
-                   "a bridge: create it with bus=pcie.0", partition_name(p),
-                   id);
-    } else if (object_dynamic_cast(OBJECT(dev), TYPE_PCI_BRIDGE)) {
-        error_setg(errp, "partition %s, devices: %s is a bridge: name the "
-                   "device instead, with bus=pcie.0", partition_name(p), id);
-    } else {
-        return !check_virtio(p, id, dev, errp);
-    }
-    return true;
-}
 
 /* ---- The machine ---- */
 
@@ -139,10 +45,10 @@ static void reserve_memory(void)
 /* The host bridge comes right after the machine's RAM. */
 static void on_device(DeviceListener *listener, DeviceState *dev)
 {
-    if (!root_bus && object_dynamic_cast(OBJECT(dev), TYPE_Q35_HOST_DEVICE)) {
-        root_bus = PCI_HOST_BRIDGE(dev)->bus;
+    if (!partition_root_bus &&
+        object_dynamic_cast(OBJECT(dev), TYPE_Q35_HOST_DEVICE)) {
         reserve_memory();
-        pci_setup_iommu(root_bus, &dma_ops, NULL);
+        partition_take_bus(PCI_HOST_BRIDGE(dev)->bus);
     }
 }
 
@@ -178,7 +84,7 @@ static bool check_machine(Error **errp)
 {
     if (!tcg_enabled()) {
         error_setg(errp, "uintr-partition needs TCG: start with -accel tcg");
-    } else if (!root_bus) {
+    } else if (!partition_root_bus) {
         error_setg(errp, "uintr-partition needs a machine whose parts it "
                    "knows: start with -machine q35");
     } else if (x86_iommu_get_default()) {
@@ -215,16 +121,13 @@ static void on_reset(void *opaque)
 static void on_machine_done(Notifier *n, void *unused)
 {
     UintrPartition *p;
-    Error *err = NULL;
 
     check_machine(&error_fatal);
     QLIST_FOREACH(p, &partitions, next) {
         check_cpus(p, &error_fatal);
-        if (for_devices(p, is_unfit, &err)) {
-            error_propagate(&error_fatal, err);
-        }
+        partition_check_devices(p, &error_fatal);
     }
-    partition_filter_config(root_bus);
+    partition_filter_config(partition_root_bus);
     hide_from_hotplug();
     qemu_register_reset(on_reset, NULL);
 }

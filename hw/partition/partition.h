@@ -112,7 +112,6 @@ extern PartitionList partitions;
 
 /* ---- partition.c ---- */
 UintrPartition *partition_of(CPUState *cs);
-UintrPartition *partition_of_device(uint32_t requester_id);
 const char *partition_name(UintrPartition *p);      /* null: "first" */
 CPUState *partition_boot_cpu(UintrPartition *p);
 
@@ -147,6 +146,12 @@ void partition_restart(UintrPartition *p);
 void partition_stop(UintrPartition *p, PartitionState state);
 /* From a vCPU: as soon as all others stand still. */
 void partition_ask(UintrPartition *p, bool restart, PartitionState state);
+
+/* ---- devices.c ---- */
+extern PCIBus *partition_root_bus;
+UintrPartition *partition_of_device(uint32_t requester_id);
+void partition_check_devices(UintrPartition *p, Error **errp);
+void partition_take_bus(PCIBus *root);
 
 /* ---- config.c ---- */
 void partition_filter_config(PCIBus *root);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PCI devices of partitions: which they are, what cannot be one, and that
+ * their DMA goes where their owner's CPUs could.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "exec/address-spaces.h"
+#include "hw/pci/pci.h"
+#include "hw/pci/pci_bridge.h"
+#include "hw/virtio/virtio-bus.h"
+#include "hw/virtio/virtio-pci.h"
+#include "partition.h"
+
+PCIBus *partition_root_bus;
+
+typedef bool DeviceFn(UintrPartition *p, const char *id, PCIDevice *dev,
+                      void *opaque);
+
+/* For each id of the list until @fn says true; dev is null if none is it. */
+static bool for_devices(UintrPartition *p, DeviceFn *fn, void *opaque)
+{
+    g_auto(GStrv) ids = g_strsplit(p->devices_text ? p->devices_text : "",
+                                   ":", 0);
+
+    for (char **id = ids; *id; id++) {
+        g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", *id);
+        Object *dev = object_resolve_path_type(path, TYPE_PCI_DEVICE, NULL);
+
+        if (**id && fn(p, *id, (PCIDevice *)dev, opaque)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_requester_id(UintrPartition *p, const char *id, PCIDevice *dev,
+                             void *opaque)
+{
+    return dev && pci_requester_id(dev) == *(uint32_t *)opaque;
+}
+
+UintrPartition *partition_of_device(uint32_t requester_id)
+{
+    UintrPartition *p;
+
+    QLIST_FOREACH(p, &partitions, next) {
+        if (for_devices(p, has_requester_id, &requester_id)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* Devices sit on the root bus, whose number no guest can change. */
+static AddressSpace *dma_view(PCIBus *bus, void *opaque, int devfn)
+{
+    UintrPartition *p = bus == partition_root_bus ?
+                        partition_of_device(devfn) : NULL;
+
+    return p ? &p->as : &address_space_memory;
+}
+
+static const PCIIOMMUOps dma_ops = { .get_address_space = dma_view };
+
+static bool check_virtio(UintrPartition *p, const char *id, PCIDevice *dev,
+                         Error **errp)
+{
+    VirtIODevice *vdev;
+
+    if (!object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_PCI)) {
+        return true;
+    }
+    vdev = virtio_bus_get_device(&VIRTIO_PCI(dev)->bus);
+    if (!virtio_host_has_feature(vdev, VIRTIO_F_IOMMU_PLATFORM)) {
+        error_setg(errp, "partition %s, devices: %s would reach all memory: "
+                   "create it with iommu_platform=on", partition_name(p), id);
+        return false;
+    }
+    return true;
+}
+
+static bool is_unfit(UintrPartition *p, const char *id, PCIDevice *dev,
+                     void *opaque)
+{
+    Error **errp = opaque;
+
+    if (!dev) {
+        error_setg(errp, "partition %s, devices: there is no PCI device %s: "
+                   "create it with id=%s", partition_name(p), id, id);
+    } else if (pci_get_bus(dev) != partition_root_bus) {
+        error_setg(errp, "partition %s, devices: %s cannot be confined behind "
+                   "a bridge: create it with bus=pcie.0", partition_name(p),
+                   id);
+    } else if (object_dynamic_cast(OBJECT(dev), TYPE_PCI_BRIDGE)) {
+        error_setg(errp, "partition %s, devices: %s is a bridge: name the "
+                   "device instead, with bus=pcie.0", partition_name(p), id);
+    } else {
+        return !check_virtio(p, id, dev, errp);
+    }
+    return true;
+}
+
+void partition_check_devices(UintrPartition *p, Error **errp)
+{
+    Error *err = NULL;
+
+    if (for_devices(p, is_unfit, &err)) {
+        error_propagate(errp, err);
+    }
+}
+
+void partition_take_bus(PCIBus *root)
+{
+    partition_root_bus = root;
+    pci_setup_iommu(root, &dma_ops, NULL);
+}
