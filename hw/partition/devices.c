@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PCI devices of partitions: which they are, what cannot be one, and that
- * their DMA goes where their owner's CPUs could.
+ * PCI devices of partitions: which they are, what cannot be one, that their
+ * DMA goes where their owner's CPUs could, and that they are reset with their
+ * owner and with nobody else.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -10,6 +11,7 @@
 #include "hw/pci/pci_bridge.h"
 #include "hw/virtio/virtio-bus.h"
 #include "hw/virtio/virtio-pci.h"
+#include "system/runstate.h"
 #include "partition.h"
 
 PCIBus *partition_root_bus;
@@ -101,7 +103,83 @@ static bool is_unfit(UintrPartition *p, const char *id, PCIDevice *dev,
     return true;
 }
 
-void partition_check_devices(UintrPartition *p, Error **errp)
+/* ---- Reset ---- */
+
+typedef struct EachChild {
+    ResettableChildCallback cb;
+    void *opaque;
+    ResetType type;
+} EachChild;
+
+static ResettableClass of_bus;      /* what the root bus does otherwise */
+
+/* A snapshot is loaded into fresh devices. */
+static bool is_kept(PCIDevice *dev)
+{
+    return dev && pci_get_bus(dev) == partition_root_bus &&
+           !runstate_check(RUN_STATE_RESTORE_VM) &&
+           partition_of_device(dev->devfn);
+}
+
+static void reset_child(Object *child, void *opaque, ResetType type)
+{
+    EachChild *each = opaque;
+
+    if (!is_kept((PCIDevice *)object_dynamic_cast(child, TYPE_PCI_DEVICE))) {
+        each->cb(child, each->opaque, type);
+    }
+}
+
+static void reset_children(Object *bus, ResettableChildCallback cb,
+                           void *opaque, ResetType type)
+{
+    EachChild each = { cb, opaque, type };
+
+    of_bus.child_foreach(bus, reset_child, &each, type);
+}
+
+/* The bus resets the configuration of all that it finds. */
+static void reset_hold(Object *obj, ResetType type)
+{
+    PCIBus *bus = PCI_BUS(obj);
+    PCIDevice *kept[ARRAY_SIZE(bus->devices)] = { };
+
+    for (int i = 0; i < ARRAY_SIZE(kept); i++) {
+        if (is_kept(bus->devices[i])) {
+            kept[i] = bus->devices[i];
+            bus->devices[i] = NULL;
+        }
+    }
+    of_bus.phases.hold(obj, type);
+    for (int i = 0; i < ARRAY_SIZE(kept); i++) {
+        bus->devices[i] = kept[i] ? kept[i] : bus->devices[i];
+    }
+}
+
+static void filter_reset(PCIBus *root)
+{
+    ResettableClass *rc = RESETTABLE_CLASS(object_get_class(OBJECT(root)));
+
+    of_bus = *rc;
+    rc->child_foreach = reset_children;
+    rc->phases.hold = reset_hold;
+}
+
+static bool reset_device(UintrPartition *p, const char *id, PCIDevice *dev,
+                         void *opaque)
+{
+    pci_device_reset(dev);
+    return false;
+}
+
+void partition_reset_devices(UintrPartition *p)
+{
+    for_devices(p, reset_device, NULL);
+}
+
+/* ---- The machine ---- */
+
+void partition_confine_devices(UintrPartition *p, Error **errp)
 {
     Error *err = NULL;
 
@@ -114,4 +192,5 @@ void partition_take_bus(PCIBus *root)
 {
     partition_root_bus = root;
     pci_setup_iommu(root, &dma_ops, NULL);
+    filter_reset(root);
 }

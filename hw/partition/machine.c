@@ -125,7 +125,7 @@ static void on_machine_done(Notifier *n, void *unused)
     check_machine(&error_fatal);
     QLIST_FOREACH(p, &partitions, next) {
         check_cpus(p, &error_fatal);
-        partition_check_devices(p, &error_fatal);
+        partition_confine_devices(p, &error_fatal);
     }
     partition_filter_config(partition_root_bus);
     hide_from_hotplug();

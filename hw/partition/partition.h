@@ -150,7 +150,8 @@ void partition_ask(UintrPartition *p, bool restart, PartitionState state);
 /* ---- devices.c ---- */
 extern PCIBus *partition_root_bus;
 UintrPartition *partition_of_device(uint32_t requester_id);
-void partition_check_devices(UintrPartition *p, Error **errp);
+void partition_confine_devices(UintrPartition *p, Error **errp);
+void partition_reset_devices(UintrPartition *p);
 void partition_take_bus(PCIBus *root);
 
 /* ---- config.c ---- */

@@ -105,7 +105,7 @@ static void enter(UintrPartition *p, CPUState *cs)
     cs->halted = 0;
 }
 
-static void reset_cpus(UintrPartition *p)
+static void reset_all(UintrPartition *p)
 {
     CPUState *cs;
 
@@ -116,18 +116,19 @@ static void reset_cpus(UintrPartition *p)
             cs->halted = 1;
         }
     }
+    partition_reset_devices(p);
 }
 
 void partition_stop(UintrPartition *p, PartitionState state)
 {
-    reset_cpus(p);
+    reset_all(p);
     p->state = state;
     trace_partition_state(partition_name(p), state, p->starts);
 }
 
 void partition_restart(UintrPartition *p)
 {
-    reset_cpus(p);
+    reset_all(p);
     write_boot_page(p);
     partition_load_payload(p);
     enter(p, partition_boot_cpu(p));

@@ -497,7 +497,7 @@ static void test_madt(void)
     CHECK_EQ(apics, 1);
 }
 
-/* It restarts with a fresh image, and nobody else notices. */
+/* It restarts with a fresh image and a fresh device; nobody else notices. */
 static void rt_resets(int op, uint16_t port, uint16_t value)
 {
     uint64_t starts = AGENT->starts;
@@ -506,6 +506,10 @@ static void rt_resets(int op, uint16_t port, uint16_t value)
     CHECK(WAIT_FOR(AGENT->starts == starts + 1));
     CHECK_EQ(AGENT->data, 1);
     CHECK(rt_lives());
+    rt_does(AGENT_LOAD4, OWN_CONFIG + 4, 0);
+    CHECK_EQ(AGENT->result & 6, 0);
+    rt_does(AGENT_STORE, OWN_CONFIG + 0x10, OWN_BAR);
+    rt_does(AGENT_STORE, OWN_CONFIG + 4, 6);
 }
 
 static void test_rt_resets(void)

@@ -6,7 +6,7 @@
  * Args: n=, only= one of the tests.
  */
 #include "agent.h"
-#include "lib.h"
+#include "pci.h"
 
 const char *const test_group = "/partition/restarts";
 
@@ -16,6 +16,12 @@ const char *const test_group = "/partition/restarts";
 #define NOTES_PAGE      0x7000          /* survives a reset */
 #define NOTES_MAGIC     0x5354524154534552ull
 #define WORDS           4096
+
+/* edu at 05.0 is the second partition's. */
+#define OWN_CONFIG      0xb0028000ull
+#define OWN_BAR         0xfe000000ull
+#define EDU_LIVENESS    4               /* reads as the inverse */
+#define MARK            0x600dcafe
 
 static struct {
     uint64_t magic, resets;
@@ -105,13 +111,27 @@ static void test_rt_monitor(void)
     finish_task();
 }
 
-/* Each is a reset of everything but the partition (P17). */
+static void rt_does(int op, uint64_t a, uint64_t b)
+{
+    ask(op, a, b);
+    CHECK(WAIT_FOR(AGENT->done == AGENT->sequence));
+}
+
+static void first_life(void)
+{
+    notes->magic = NOTES_MAGIC;
+    pci_init();
+    rt_does(AGENT_STORE, OWN_CONFIG + PCI_BAR(0), OWN_BAR);
+    rt_does(AGENT_STORE, OWN_CONFIG + PCI_COMMAND, PCI_COMMAND_MEM_MASTER);
+    rt_does(AGENT_STORE, OWN_BAR + EDU_LIVENESS, MARK);
+    rt_does(AGENT_CYCLIC, PERIOD, 0);
+}
+
+/* Each is a reset of everything but the partition and its device (P17). */
 static void test_first(void)
 {
     if (notes->magic != NOTES_MAGIC) {
-        notes->magic = NOTES_MAGIC;
-        ask(AGENT_CYCLIC, PERIOD, 0);
-        CHECK(WAIT_FOR(AGENT->done == AGENT->sequence));
+        first_life();
     }
     if (notes->resets++ < arg_number("n", 1)) {
         outb(RESET_PORT, RESET_NOW);
@@ -120,6 +140,8 @@ static void test_first(void)
         }
     }
     CHECK_EQ(AGENT->starts, 1);
+    rt_does(AGENT_LOAD4, OWN_BAR + EDU_LIVENESS, 0);
+    CHECK_EQ(AGENT->result, (uint32_t)~MARK);
     check_task("the second", &AGENT->cyclic);
 }
 
