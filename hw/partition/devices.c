@@ -179,13 +179,26 @@ void partition_reset_devices(UintrPartition *p)
 
 /* ---- The machine ---- */
 
+/* INTx is the first partition's: nobody can switch it on again. */
+static bool cut_intx(UintrPartition *p, const char *id, PCIDevice *dev,
+                     void *opaque)
+{
+    pci_word_test_and_set_mask(dev->config + PCI_COMMAND,
+                               PCI_COMMAND_INTX_DISABLE);
+    pci_word_test_and_clear_mask(dev->wmask + PCI_COMMAND,
+                                 PCI_COMMAND_INTX_DISABLE);
+    return false;
+}
+
 void partition_confine_devices(UintrPartition *p, Error **errp)
 {
     Error *err = NULL;
 
     if (for_devices(p, is_unfit, &err)) {
         error_propagate(errp, err);
+        return;
     }
+    for_devices(p, cut_intx, NULL);
 }
 
 void partition_take_bus(PCIBus *root)

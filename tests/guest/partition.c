@@ -348,6 +348,8 @@ static void test_device_dma(void)
 #define FIRST_CONFIG    (ECAM | 0x20 << 12)
 #define OWN_BAR         0xfe000000ull
 #define EDU_ID          0x10000edu
+#define EDU_RAISE       0x60
+#define EDU_ACK         0x64
 #define EDU_DMA_FROM    0x80
 #define EDU_DMA_TO      0x88
 #define EDU_DMA_COUNT   0x90
@@ -427,6 +429,22 @@ static void test_rt_dma(void)
     own_dma(own);
     rt_does(AGENT_LOAD, own, 0);
     CHECK_EQ(AGENT->result, 0);         /* the device's buffer */
+}
+
+/* INTx is the first partition's, so the device's goes nowhere (P6). */
+static void test_rt_intx(void)
+{
+    listen();
+    for (int pin = 0; pin < IOAPIC_PINS; pin++) {
+        ioapic_route(pin, RTE_LEVEL | REFUSED);
+    }
+    rt_does(AGENT_STORE, OWN_BAR + EDU_RAISE, 1);
+    irq_window();
+    CHECK(rt_lives());
+    rt_does(AGENT_STORE, OWN_BAR + EDU_ACK, 1);
+    for (int pin = 0; pin < IOAPIC_PINS; pin++) {
+        ioapic_route(pin, RTE_MASKED);
+    }
 }
 
 /* The 8259 is the first partition's: nobody else may take its interrupts. */
@@ -601,6 +619,7 @@ const struct test tests[] = {
     { "rt-bars", test_rt_bars },
     { "first-mmio", test_first_mmio },
     { "rt-device-dma", test_rt_dma },
+    { "rt-intx", test_rt_intx },
     { "rt-x2apic-ipis", test_rt_x2apic },
     { "rt-resets-itself", test_rt_resets },
     { "rt-ends", test_rt_ends },
