@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One side of a mailbox whose other side is in another process; both run
- * this payload and go from step to step together.  Args: n= increments.
+ * One side of a mailbox whose other side is in another process or in another
+ * partition; both run this payload and go from step to step together.  Args:
+ * n= increments.
  */
 #include "mailbox.h"
 #include "send.h"
@@ -165,6 +166,14 @@ static void test_user_interrupts(void)
     step();
 }
 
+/* MB40: side 0 stays until side 1 has gone, with its process or partition. */
+static void test_end(void)
+{
+    if (side == 0) {
+        WAIT_LONG(mbox_read(&m, MBOX_REG_LINK) != MBOX_LINK_UP);
+    }
+}
+
 void payload_start(void)
 {
     increments = arg_number("n", 1000000);
@@ -176,5 +185,6 @@ const struct test tests[] = {
     { "MB59-locked-sum", test_locked_sum },
     { "MB24-doorbells", test_doorbells },
     { "MB30-user-interrupts", test_user_interrupts },
+    { "MB40-end", test_end },
     {}
 };
