@@ -69,13 +69,17 @@ class Machine:
             raise Error(f"no answer from the monitor: {error}") from error
         raise Error(f"QEMU is gone: {self.complaint()}")
 
-    def ask(self, command, **arguments):
+    def send(self, command, **arguments):
+        """Without waiting for the answer."""
         arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
         try:
             self.socket.sendall(json.dumps({"execute": command,
                                             "arguments": arguments}).encode())
         except OSError as error:
             raise Error(f"QEMU is gone: {self.complaint()}") from error
+
+    def ask(self, command, **arguments):
+        self.send(command, **arguments)
         return self.answer("return")
 
     def show(self, line):

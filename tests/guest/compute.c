@@ -3,7 +3,7 @@
  * What ordinary guests do, for comparing the speed of emulators: integers,
  * memory, branches, calls, page tables, ring changes and interrupts.  Nothing
  * waits and nothing depends on time, so every run executes the same
- * instructions.  Args: n=UNITS, of some 4 ms each.
+ * instructions.  Args: n=UNITS, of some 4 ms each; pages=N that one part maps.
  */
 #include "lib.h"
 
@@ -12,7 +12,6 @@ const char *const test_group = "/compute";
 #define WORDS           (1 << 16)
 #define SORTED          512
 #define FIBONACCI       17
-#define MAPPED_PAGES    64
 #define WINDOW          0x10000000000   /* nothing else is there */
 #define RING_CHANGES    200
 #define INTERRUPTS      200
@@ -21,6 +20,7 @@ const char *const test_group = "/compute";
 static uint64_t words[WORDS], copy[WORDS];
 static uint32_t sorted[SORTED];
 static void *pages[2];
+static uint64_t mapped_pages;
 static volatile uint64_t user_sum;
 
 static uint64_t integers(uint64_t x)
@@ -92,10 +92,10 @@ static uint64_t calls(uint64_t x)
  */
 static uint64_t page_tables(uint64_t x)
 {
-    for (int i = 0; i < 16 * MAPPED_PAGES; i++) {
-        uint64_t va = WINDOW + i % MAPPED_PAGES * PAGE_SIZE;
+    for (uint64_t i = 0; i < 16 * mapped_pages; i++) {
+        uint64_t va = WINDOW + i % mapped_pages * PAGE_SIZE;
 
-        vm_map(va, (uint64_t)pages[i / MAPPED_PAGES & 1], PTE_P | PTE_W);
+        vm_map(va, (uint64_t)pages[i / mapped_pages & 1], PTE_P | PTE_W);
         *(volatile uint64_t *)va += i;
         x += *(volatile uint64_t *)va;
     }
@@ -138,6 +138,7 @@ static void test_units(void)
 {
     uint64_t n = arg_number("n", 600), first;
 
+    mapped_pages = arg_number("pages", 64);
     pages[0] = page_alloc();
     pages[1] = page_alloc();
     trap_handle(VEC_TICK, irq_count);

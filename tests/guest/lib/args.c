@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Words like "apic=x2apic seed=5", from -fw_cfg name=opt/farbell/args */
+/*
+ * Words like "apic=x2apic seed=5", from -fw_cfg name=opt/farbell/args, or in a
+ * partition from its image.
+ */
 #include "lib.h"
 #include "machine.h"
 
@@ -61,6 +64,8 @@ static void load(void)
     loaded = true;
     if (machine.whole) {
         fw_cfg_file(ARGS_FILE, words, sizeof(words) - 1);
+    } else {
+        memcpy(words, machine.args, strlen(machine.args));
     }
 }
 

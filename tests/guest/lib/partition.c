@@ -4,6 +4,7 @@
 
 const struct machine machine = {
     .whole = false,
+    .args = "partition-args ",  /* for who writes words into the file */
     .console = 0x2e9,
     .free_end = 0x4a000000,
     .first_slot = 5,
