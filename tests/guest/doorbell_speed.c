@@ -44,7 +44,7 @@ static void set_up_mailbox(void)
     while (mbox_read(&m, MBOX_REG_LINK) != MBOX_LINK_UP) {
         cpu_relax();
     }
-    pci_msix(&m.pci, 4, apic_id(), VECTOR);
+    pci_msix(&m.v.pci, 4, apic_id(), VECTOR);
     mbox_write(&m, MBOX_REG_RING_MSIX, 4);
     mbox_write64(&m, MBOX_REG_ENABLE, 1);
     shared = (volatile uint64_t *)

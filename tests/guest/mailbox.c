@@ -99,7 +99,7 @@ static void test_msix(void)
 
     setup();
     trap_handle(MSIX_VECTOR, irq_count);
-    pci_msix(&b.pci, 2, apic_id(), MSIX_VECTOR);
+    pci_msix(&b.v.pci, 2, apic_id(), MSIX_VECTOR);
     mbox_queue_msix(&b, MBOX_QUEUE_RX, 2);
     CHECK_EQ(mbox_send(&a, "message", 8), MBOX_STATUS_DELIVERED);
     irq_window();
@@ -112,7 +112,7 @@ static void test_doorbell(void)
 {
     setup();
     trap_handle(MSIX_VECTOR, irq_count);
-    pci_msix(&b.pci, 4, apic_id(), MSIX_VECTOR);
+    pci_msix(&b.v.pci, 4, apic_id(), MSIX_VECTOR);
     mbox_write(&b, MBOX_REG_RING_MSIX + 4 * 7, 4);
     CHECK_EQ(mbox_ring(&a, 7), MBOX_RING_REFUSED);
     mbox_write64(&b, MBOX_REG_ENABLE, BIT(7));

@@ -90,7 +90,7 @@ static void test_locked_sum(void)
 static void test_doorbells(void)
 {
     trap_handle(0x70, irq_count);
-    pci_msix(&m.pci, 4, apic_id(), 0x70);
+    pci_msix(&m.v.pci, 4, apic_id(), 0x70);
     mbox_write(&m, MBOX_REG_RING_MSIX, 4);
     mbox_write64(&m, MBOX_REG_ENABLE, 1);
     step();

@@ -8,20 +8,14 @@
 
 #include <farbell/mailbox.h>
 
-#include "pci.h"
+#include "virtio.h"
 
 #define MBOX_RING       64      /* entries that the driver uses of a queue */
 #define MBOX_F_EVENT_IDX (1u << 29) /* virtio's VIRTIO_RING_F_EVENT_IDX */
 #define MBOX_BUFFER     256     /* bytes of a message at most */
 
-struct mbox_desc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags, next;
-};
-
 struct mbox_queue {
-    struct mbox_desc desc[2 * MBOX_RING];
+    struct virtio_desc desc[2 * MBOX_RING];
     struct {
         volatile uint16_t flags, idx, ring[2 * MBOX_RING], used_event;
     } avail;
@@ -38,11 +32,10 @@ struct mbox_queue {
 } __attribute__((aligned(16)));
 
 struct mbox {
-    struct pci pci;
+    struct virtio v;
+    uint64_t shm;
     uint32_t refused;                   /* features that are not taken */
     bool event_idx;
-    uint64_t common, notify, device, shm;
-    uint32_t notify_multiplier;
     struct mbox_queue queue[MBOX_QUEUES];
     uint8_t receive[MBOX_RING][MBOX_RX_HEADER_SIZE + MBOX_BUFFER];
     uint8_t event[MBOX_RING][MBOX_EVENT_SIZE];
