@@ -76,7 +76,8 @@ static bool check_virtio(UintrPartition *p, const char *id, PCIDevice *dev,
     vdev = virtio_bus_get_device(&VIRTIO_PCI(dev)->bus);
     if (!virtio_host_has_feature(vdev, VIRTIO_F_IOMMU_PLATFORM)) {
         error_setg(errp, "partition %s, devices: %s would reach all memory: "
-                   "create it with iommu_platform=on", partition_name(p), id);
+                   "create it with iommu_platform=on,disable-legacy=on",
+                   partition_name(p), id);
         return false;
     }
     return true;
