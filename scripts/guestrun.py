@@ -49,6 +49,20 @@ def payload_command(stanza, image, accel, apic, qemu=QEMU, args=""):
     return cmd + shlex.split(stanza.get("extra", "")) + REPORT_PORTS
 
 
+def partition_image(elf, words, path):
+    """A copy of a payload for a partition (tests/guest/lib/partition.c), with arguments in it."""
+    mark = b"partition-args "
+    args = mark + words.encode()
+    with open(elf, "rb") as f:
+        image = f.read()
+    room = mark.ljust(len(args), b"\0")
+    if room not in image:
+        raise ValueError(f"{elf} has no room for arguments")
+    with open(path, "wb") as f:
+        f.write(image.replace(room, args, 1))
+    return path
+
+
 def execute(cmd, seconds):
     """Output and status; SIGKILL at the limit, as a spinning QEMU ignores
     SIGTERM for long."""
