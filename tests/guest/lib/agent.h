@@ -26,8 +26,7 @@
 #define AGENT_STRING    10      /* rep movsb: a bytes from b to own memory */
 #define AGENT_OUTW      11      /* 2 bytes b to port a */
 #define AGENT_LOAD4     12      /* result: 4 bytes at a */
-#define AGENT_FUZZ      13      /* a rounds of anything, seed b */
-#define AGENT_CYCLIC    14      /* a cyclic task with the period a */
+#define AGENT_CYCLIC    13      /* a cyclic task with the period a */
 
 #include <stdint.h>
 #include "cyclic.h"
