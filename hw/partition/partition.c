@@ -61,11 +61,14 @@ bool x86_partition_divides(CPUState *one, CPUState *other)
 
 /* ---- Properties ---- */
 
-#define STRING(name, field)                                                 \
+#define GETTER(name, field)                                                 \
     static char *get_##name(Object *obj, Error **errp)                      \
     {                                                                       \
         return g_strdup(UINTR_PARTITION(obj)->field);                       \
-    }                                                                       \
+    }
+
+#define STRING(name, field)                                                 \
+    GETTER(name, field)                                                     \
     static void set_##name(Object *obj, const char *value, Error **errp)    \
     {                                                                       \
         UintrPartition *p = UINTR_PARTITION(obj);                           \
@@ -88,10 +91,7 @@ STRING(devices, devices_text)
 
 /* The policy may change while it runs. */
 #define VECTORS(name, option, field, map)                                   \
-    static char *get_##name(Object *obj, Error **errp)                      \
-    {                                                                       \
-        return g_strdup(UINTR_PARTITION(obj)->field);                       \
-    }                                                                       \
+    GETTER(name, field)                                                     \
     static void set_##name(Object *obj, const char *value, Error **errp)    \
     {                                                                       \
         UintrPartition *p = UINTR_PARTITION(obj);                           \
@@ -121,10 +121,8 @@ BOOL(reset_with_machine, reset_with_machine)
 BOOL(stop_on_violation, stop_on_violation)
 #undef BOOL
 
-static char *get_payload(Object *obj, Error **errp)
-{
-    return g_strdup(UINTR_PARTITION(obj)->payload_file);
-}
+GETTER(payload, payload_file)
+#undef GETTER
 
 /* At run time: what the next restart loads. */
 static void set_payload(Object *obj, const char *value, Error **errp)
