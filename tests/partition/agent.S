@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From the partition's entry to C, and what C cannot say. */
+#include "stubs.inc"
+
         .text
         .globl entry, entry32
         .code64
@@ -26,25 +28,7 @@ entry32:
         ljmp    $0x10, $entry
 
         .code64
-/* Every vector: its number on the stack. */
-        .macro STUB vector
-        .balign 16
-        .if (\vector == 8) || (\vector >= 10 && \vector <= 14) || \
-            (\vector == 17) || (\vector == 21)
-        .else
-        push    $0
-        .endif
-        push    $\vector
-        jmp     common
-        .endm
-        .balign 16
-        .globl agent_stubs
-agent_stubs:
-        .set vector, 0
-        .rept 256
-        STUB vector
-        .set vector, vector + 1
-        .endr
+        STUBS   agent_stubs, common
 
 common:
         cmpq    $32, (%rsp)

@@ -4,29 +4,11 @@
  * struct frame (trap.h) on the stack the CPU chose and calls trap_dispatch().
  */
 #include "layout.h"
+#include "stubs.inc"
 
         .text
 
-/* 256 stubs of 16 bytes; a dummy error code where the CPU pushes none. */
-        .macro STUB vector
-        .balign 16
-        .if (\vector == 8) || (\vector >= 10 && \vector <= 14) || \
-            (\vector == 17) || (\vector == 21)
-        .else
-        push    $0
-        .endif
-        push    $\vector
-        jmp     trap_common
-        .endm
-
-        .balign 16
-        .globl trap_stubs
-trap_stubs:
-        .set vector, 0
-        .rept 256
-        STUB vector
-        .set vector, vector + 1
-        .endr
+        STUBS   trap_stubs, trap_common
 
 trap_common:
         push    %rax
