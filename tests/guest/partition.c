@@ -1,63 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The first partition attacks the second one, and lets it attack back: the
- * agent there (tests/partition/agent.c) does what this payload asks for.
- * Before each attack it prints what must be counted, for the script that
- * compares it with the trace: by whom, kind, CPU, RIP (0: any), address.
+ * The first partition attacks the second one, and lets it attack back
+ * (attack.h): memory, ports, interrupts, firmware's tables, resets.
  */
-#include "agent.h"
-#include "device.h"
-#include "pci.h"
+#include "attack.h"
 #include "send.h"
 #include "uintr.h"
 
 const char *const test_group = "/partition/holes";
 
-#define REFUSED         0x42            /* in nobody's list */
 #define TO_RT           0x50            /* vectors-in=0x50 */
 #define FROM_RT         0x51            /* vectors-out=0x51 */
-#define APIC_BASE       0xfee00000ull
-#define RT_APIC_ID      1
 #define MODE(icr)       ((icr) >> 8 & 7)
 
 static volatile uint64_t victim __attribute__((aligned(16))) =
     0x1122334455667788;
 #define VICTIM_PAGE ((uint64_t)&victim / PAGE_SIZE * PAGE_SIZE)
-
-static void expect(const char *by, const char *kind, int cpu, uint64_t rip,
-                   uint64_t address)
-{
-    printf("# EXPECT %s %s %d 0x%lx 0x%lx\n", by, kind, cpu, rip, address);
-}
-
-/* What the agent does; where it did so is known only afterwards. */
-static uint64_t rt_tries(int op, uint64_t a, uint64_t b)
-{
-    AGENT->op = op;
-    AGENT->a = a;
-    AGENT->b = b;
-    AGENT->sequence++;
-    return WAIT_FOR(AGENT->done == AGENT->sequence);
-}
-
-static void rt_does(int op, uint64_t a, uint64_t b)
-{
-    CHECK(rt_tries(op, a, b));
-}
-
-static void rt_breaks(int op, uint64_t a, uint64_t b, const char *kind,
-                      uint64_t address)
-{
-    rt_does(op, a, b);
-    expect("rt", kind, 1, AGENT->rip, address);
-}
-
-static bool rt_lives(void)
-{
-    uint64_t before = AGENT->alive;
-
-    return WAIT_FOR(AGENT->alive > before + 10);
-}
 
 /* ---- The second partition reaches out ---- */
 
@@ -132,18 +90,6 @@ static const uint32_t modes[] = {
 };
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 
-static void count_nothing(struct frame *f)
-{
-    (void)f;
-    CHECK(!"an interrupt came across");
-}
-
-static void listen(void)
-{
-    trap_handle(REFUSED, count_nothing);
-    trap_handle(VEC_NMI, count_nothing);
-}
-
 static void rt_sends(uint32_t dest, uint32_t low)
 {
     rt_icr(dest, ICR_ASSERT | low);
@@ -216,25 +162,6 @@ static void test_rt_may_send(void)
 }
 
 /* ---- The first partition reaches in ---- */
-
-static void first_load(uint64_t a)
-{
-    uint64_t value, rip;
-
-    asm volatile("lea 1f(%%rip), %1; 1: mov (%2), %0"
-                 : "=r"(value), "=&r"(rip) : "r"(a) : "memory");
-    expect("first", "load", 0, rip, a);
-    CHECK_EQ(value, ~0ull);
-}
-
-static void first_store(uint64_t a)
-{
-    uint64_t rip;
-
-    asm volatile("lea 1f(%%rip), %0; 1: movl $0, (%1)"
-                 : "=&r"(rip) : "r"(a) : "memory");
-    expect("first", "store", 0, rip, a);
-}
 
 static void test_first_memory(void)
 {
@@ -318,148 +245,6 @@ static void test_first_may_send(void)
     CHECK(WAIT_FOR(AGENT->irqs[TO_RT] == before + 1));
 }
 
-static void test_device_msi(void)
-{
-    if (!edu_find()) {
-        skip("no edu device");
-    }
-    printf("# EXPECT first interrupt -1 0x0 0x%x\n", REFUSED);
-    edu_use_msi(RT_APIC_ID, REFUSED);
-    edu_raise();
-    edu_ack();
-    edu_use_intx();
-    CHECK(rt_lives());
-}
-
-static void test_device_dma(void)
-{
-    if (!edu_find()) {
-        skip("no edu device");
-    }
-    edu_dma_to((void *)(AGENT_MEMORY + 0x10000), 4);
-    printf("# EXPECT-DMA first 0x%x\n", AGENT_MEMORY + 0x10000);
-    CHECK(rt_lives());
-}
-
-/* ---- Devices: edu at 04.0 is the first's, at 05.0 the agent's ---- */
-
-#define ECAM            0xb0000000ull
-#define OWN_CONFIG      (ECAM | 0x28 << 12)
-#define FIRST_CONFIG    (ECAM | 0x20 << 12)
-#define OWN_BAR         0xfe000000ull
-#define EDU_ID          0x10000edu
-#define EDU_RAISE       0x60
-#define EDU_ACK         0x64
-#define EDU_DMA_FROM    0x80
-#define EDU_DMA_TO      0x88
-#define EDU_DMA_COUNT   0x90
-#define EDU_DMA_COMMAND 0x98
-#define EDU_BUFFER      0x40000
-#define EDU_DMA_GO_TO_RAM 3
-
-/* Before the first partition opens the window, nobody is there (P2). */
-static void test_rt_empty(void)
-{
-    rt_does(AGENT_LOAD4, OWN_CONFIG, 0);
-    CHECK_EQ(AGENT->result, ~0u);
-    rt_does(AGENT_STORE, OWN_BAR, 1);
-    rt_does(AGENT_LOAD, OWN_BAR, 0);
-    CHECK_EQ(AGENT->result, ~0ull);
-}
-
-static void test_first_config(void)
-{
-    pci_init();
-    CHECK_EQ(*(volatile uint32_t *)OWN_CONFIG, ~0u);
-    printf("# EXPECT first config 0 0x0 0x28000\n");
-    *(volatile uint32_t *)(OWN_CONFIG + 0x10) = 0;
-    printf("# EXPECT first config 0 0x0 0x28010\n");
-    outl(0xcf8, 0x80000000 | 0x28 << 8);
-    CHECK_EQ(inl(0xcfc), ~0u);
-    printf("# EXPECT first config 0 0x0 0x28000\n");
-}
-
-/* Of the first's device it sees nothing, although the page is shown to it. */
-static void test_rt_config(void)
-{
-    rt_breaks(AGENT_STORE, FIRST_CONFIG + 4, 0, "config", 0x20004);
-    rt_breaks(AGENT_LOAD4, FIRST_CONFIG, 0, "config", 0x20000);
-    CHECK_EQ(AGENT->result, ~0u);
-}
-
-/* Its device decodes only in its window, and never I/O or a ROM. */
-static void test_rt_bars(void)
-{
-    rt_does(AGENT_STORE, OWN_CONFIG + 0x10, 0xfd000000);
-    rt_breaks(AGENT_STORE, OWN_CONFIG + 4, 6, "config", 0x28004);
-    rt_does(AGENT_STORE, OWN_CONFIG + 0x10, OWN_BAR);
-    rt_breaks(AGENT_STORE, OWN_CONFIG + 4, 7, "config", 0x28004);
-    rt_breaks(AGENT_STORE, OWN_CONFIG + 0x30, 1, "config", 0x28030);
-    rt_does(AGENT_STORE, OWN_CONFIG + 4, 6);
-    rt_breaks(AGENT_STORE, OWN_CONFIG + 0x10, 0, "config", 0x28010);
-    rt_does(AGENT_LOAD4, OWN_BAR, 0);
-    CHECK_EQ(AGENT->result, EDU_ID);
-}
-
-static void test_first_mmio(void)
-{
-    first_load(OWN_BAR);
-    first_store(OWN_BAR + 8);
-}
-
-static void own_dma(uint64_t to)
-{
-    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_FROM, EDU_BUFFER);
-    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_TO, to);
-    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_COUNT, 8);
-    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_COMMAND, EDU_DMA_GO_TO_RAM);
-    do {
-        rt_does(AGENT_LOAD, OWN_BAR + EDU_DMA_COMMAND, 0);
-    } while (AGENT->result & 1);
-}
-
-static void test_rt_dma(void)
-{
-    uint64_t own = AGENT_MEMORY + 0x20000;
-
-    rt_does(AGENT_STORE, own, 0x12345678);
-    own_dma((uint64_t)&victim);
-    printf("# EXPECT-DMA rt 0x%lx\n", (uint64_t)&victim);
-    CHECK_EQ(victim, 0x1122334455667788);
-    own_dma(own);
-    rt_does(AGENT_LOAD, own, 0);
-    CHECK_EQ(AGENT->result, 0);         /* the device's buffer */
-}
-
-/* INTx is the first partition's, so the device's goes nowhere (P6). */
-static void test_rt_intx(void)
-{
-    listen();
-    for (int pin = 0; pin < IOAPIC_PINS; pin++) {
-        ioapic_route(pin, RTE_LEVEL | REFUSED);
-    }
-    rt_does(AGENT_STORE, OWN_BAR + EDU_RAISE, 1);
-    irq_window();
-    CHECK(rt_lives());
-    rt_does(AGENT_STORE, OWN_BAR + EDU_ACK, 1);
-    for (int pin = 0; pin < IOAPIC_PINS; pin++) {
-        ioapic_route(pin, RTE_MASKED);
-    }
-}
-
-/* The 8259 is the first partition's: nobody else may take its interrupts. */
-static void test_rt_pic(void)
-{
-    rt_does(AGENT_STORE, APIC_BASE + APIC_LVT_LINT0, 0x700);
-    pic_on(REFUSED);
-    pit_once(100);
-    CHECK(WAIT_FOR(pic_requested()));
-    CHECK(rt_lives());
-    CHECK(pic_requested());
-    pic_off();
-    rt_does(AGENT_STORE, APIC_BASE + APIC_LVT_LINT0, 0x10700);
-}
-
 /* ---- Life ---- */
 
 static void test_entry(void)
@@ -515,19 +300,15 @@ static void test_madt(void)
     CHECK_EQ(apics, 1);
 }
 
-/* It restarts with a fresh image and a fresh device; nobody else notices. */
+/* It restarts with a fresh image, and nobody else notices. */
 static void rt_resets(int op, uint16_t port, uint16_t value)
 {
     uint64_t starts = AGENT->starts;
 
-    rt_tries(op, port, value);
+    rt_ask(op, port, value);
     CHECK(WAIT_FOR(AGENT->starts == starts + 1));
     CHECK_EQ(AGENT->data, 1);
     CHECK(rt_lives());
-    rt_does(AGENT_LOAD4, OWN_CONFIG + 4, 0);
-    CHECK_EQ(AGENT->result & 6, 0);
-    rt_does(AGENT_STORE, OWN_CONFIG + 0x10, OWN_BAR);
-    rt_does(AGENT_STORE, OWN_CONFIG + 4, 6);
 }
 
 static void test_rt_resets(void)
@@ -561,21 +342,13 @@ static void check_ended(void)
     CHECK_EQ(AGENT->alive, before);
 }
 
-static void rt_begins(int op, uint64_t a, uint64_t b)
-{
-    AGENT->op = op;
-    AGENT->a = a;
-    AGENT->b = b;
-    AGENT->sequence++;
-}
-
 static void test_rt_ends(void)
 {
     if (arg_is("end", "off")) {
-        rt_begins(AGENT_OUTW, 0x604, 0x2000);
+        rt_ask(AGENT_OUTW, 0x604, 0x2000);
         check_ended();
     } else {
-        rt_begins(AGENT_CRASH, 0, 0);
+        rt_ask(AGENT_CRASH, 0, 0);
         check_ended();
         expect("rt", "crash", 1, AGENT->rip, 0);
     }
@@ -610,16 +383,6 @@ const struct test tests[] = {
     { "first-msi-by-store", test_first_msi },
     { "first-senduipi", test_first_senduipi },
     { "first-allowed-vector", test_first_may_send },
-    { "device-msi", test_device_msi },
-    { "device-dma", test_device_dma },
-    { "rt-8259", test_rt_pic },
-    { "rt-empty-window", test_rt_empty },
-    { "first-config", test_first_config },
-    { "rt-config", test_rt_config },
-    { "rt-bars", test_rt_bars },
-    { "first-mmio", test_first_mmio },
-    { "rt-device-dma", test_rt_dma },
-    { "rt-intx", test_rt_intx },
     { "rt-x2apic-ipis", test_rt_x2apic },
     { "rt-resets-itself", test_rt_resets },
     { "rt-ends", test_rt_ends },

@@ -5,7 +5,7 @@
  * icount; elsewhere the host decides, and the task must only go on.
  * Args: n=, only= one of the tests.
  */
-#include "agent.h"
+#include "attack.h"
 #include "pci.h"
 
 const char *const test_group = "/partition/restarts";
@@ -57,14 +57,6 @@ static void check_task(const char *whose, const struct cyclic *c)
     }
 }
 
-static void ask(int op, uint64_t a, uint64_t b)
-{
-    AGENT->op = op;
-    AGENT->a = a;
-    AGENT->b = b;
-    AGENT->sequence++;
-}
-
 static void work(void)
 {
     static uint64_t x;
@@ -89,7 +81,7 @@ static void test_rt_itself(void)
 
     begin_cyclic_task();
     for (uint64_t i = 1; i <= n; i++) {
-        ask(AGENT_OUT, RESET_PORT, RESET_NOW);
+        rt_ask(AGENT_OUT, RESET_PORT, RESET_NOW);
         while (AGENT->starts <= i) {
             work();
         }
@@ -104,17 +96,11 @@ static void test_rt_monitor(void)
     begin_cyclic_task();
     while (AGENT->starts <= arg_number("n", 1)) {
         if (AGENT->done == AGENT->sequence) {
-            ask(AGENT_STORE, AGENT_MEMORY + AGENT_SIZE - 8, 0);
+            rt_ask(AGENT_STORE, AGENT_MEMORY + AGENT_SIZE - 8, 0);
         }
         work();
     }
     finish_task();
-}
-
-static void rt_does(int op, uint64_t a, uint64_t b)
-{
-    ask(op, a, b);
-    CHECK(WAIT_FOR(AGENT->done == AGENT->sequence));
 }
 
 static void first_life(void)

@@ -193,7 +193,8 @@ uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
 
     for (uint32_t i = 0; i < n; i++) {
         describe(q, 2 * i, text, length, VIRTIO_DESC_NEXT, 2 * i + 1);
-        describe(q, 2 * i + 1, m->report, sizeof(m->report), VIRTIO_DESC_WRITE, 0);
+        describe(q, 2 * i + 1, m->report, sizeof(m->report),
+                 VIRTIO_DESC_WRITE, 0);
         make_available(q, 2 * i);
     }
     kick(m, MBOX_QUEUE_TX);

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The same with devices (attack.h): edu at 04.0 is the first partition's, that
+ * at 05.0 the second one's, and the chipset is the first's.
+ */
+#include "attack.h"
+#include "device.h"
+#include "pci.h"
+
+const char *const test_group = "/partition/holes";
+
+#define ECAM            0xb0000000ull
+#define OWN_CONFIG      (ECAM | 0x28 << 12)
+#define FIRST_CONFIG    (ECAM | 0x20 << 12)
+#define OWN_BAR         0xfe000000ull
+#define EDU_ID          0x10000edu
+#define EDU_RAISE       0x60
+#define EDU_ACK         0x64
+#define EDU_DMA_FROM    0x80
+#define EDU_DMA_TO      0x88
+#define EDU_DMA_COUNT   0x90
+#define EDU_DMA_COMMAND 0x98
+#define EDU_BUFFER      0x40000
+#define EDU_DMA_GO_TO_RAM 3
+
+static volatile uint64_t victim __attribute__((aligned(16))) =
+    0x1122334455667788;
+
+static void test_device_msi(void)
+{
+    if (!edu_find()) {
+        skip("no edu device");
+    }
+    printf("# EXPECT first interrupt -1 0x0 0x%x\n", REFUSED);
+    edu_use_msi(RT_APIC_ID, REFUSED);
+    edu_raise();
+    edu_ack();
+    edu_use_intx();
+    CHECK(rt_lives());
+}
+
+static void test_device_dma(void)
+{
+    if (!edu_find()) {
+        skip("no edu device");
+    }
+    edu_dma_to((void *)(AGENT_MEMORY + 0x10000), 4);
+    printf("# EXPECT-DMA first 0x%x\n", AGENT_MEMORY + 0x10000);
+    CHECK(rt_lives());
+}
+
+/* Before the first partition opens the window, nobody is there (P2). */
+static void test_rt_empty(void)
+{
+    rt_does(AGENT_LOAD4, OWN_CONFIG, 0);
+    CHECK_EQ(AGENT->result, ~0u);
+    rt_does(AGENT_STORE, OWN_BAR, 1);
+    rt_does(AGENT_LOAD, OWN_BAR, 0);
+    CHECK_EQ(AGENT->result, ~0ull);
+}
+
+static void test_first_config(void)
+{
+    pci_init();
+    CHECK_EQ(*(volatile uint32_t *)OWN_CONFIG, ~0u);
+    printf("# EXPECT first config 0 0x0 0x28000\n");
+    *(volatile uint32_t *)(OWN_CONFIG + 0x10) = 0;
+    printf("# EXPECT first config 0 0x0 0x28010\n");
+    outl(0xcf8, 0x80000000 | 0x28 << 8);
+    CHECK_EQ(inl(0xcfc), ~0u);
+    printf("# EXPECT first config 0 0x0 0x28000\n");
+}
+
+/* Of the first's device it sees nothing, although the page is shown to it. */
+static void test_rt_config(void)
+{
+    rt_breaks(AGENT_STORE, FIRST_CONFIG + 4, 0, "config", 0x20004);
+    rt_breaks(AGENT_LOAD4, FIRST_CONFIG, 0, "config", 0x20000);
+    CHECK_EQ(AGENT->result, ~0u);
+}
+
+/* Its device decodes only in its window, and never I/O or a ROM. */
+static void test_rt_bars(void)
+{
+    rt_does(AGENT_STORE, OWN_CONFIG + 0x10, 0xfd000000);
+    rt_breaks(AGENT_STORE, OWN_CONFIG + 4, 6, "config", 0x28004);
+    rt_does(AGENT_STORE, OWN_CONFIG + 0x10, OWN_BAR);
+    rt_breaks(AGENT_STORE, OWN_CONFIG + 4, 7, "config", 0x28004);
+    rt_breaks(AGENT_STORE, OWN_CONFIG + 0x30, 1, "config", 0x28030);
+    rt_does(AGENT_STORE, OWN_CONFIG + 4, 6);
+    rt_breaks(AGENT_STORE, OWN_CONFIG + 0x10, 0, "config", 0x28010);
+    rt_does(AGENT_LOAD4, OWN_BAR, 0);
+    CHECK_EQ(AGENT->result, EDU_ID);
+}
+
+static void test_first_mmio(void)
+{
+    first_load(OWN_BAR);
+    first_store(OWN_BAR + 8);
+}
+
+static void own_dma(uint64_t to)
+{
+    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_FROM, EDU_BUFFER);
+    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_TO, to);
+    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_COUNT, 8);
+    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_COMMAND, EDU_DMA_GO_TO_RAM);
+    do {
+        rt_does(AGENT_LOAD, OWN_BAR + EDU_DMA_COMMAND, 0);
+    } while (AGENT->result & 1);
+}
+
+static void test_rt_dma(void)
+{
+    uint64_t own = AGENT_MEMORY + 0x20000;
+
+    rt_does(AGENT_STORE, own, 0x12345678);
+    own_dma((uint64_t)&victim);
+    printf("# EXPECT-DMA rt 0x%lx\n", (uint64_t)&victim);
+    CHECK_EQ(victim, 0x1122334455667788);
+    own_dma(own);
+    rt_does(AGENT_LOAD, own, 0);
+    CHECK_EQ(AGENT->result, 0);         /* the device's buffer */
+}
+
+/* INTx is the first partition's, so the device's goes nowhere (P6). */
+static void test_rt_intx(void)
+{
+    listen();
+    for (int pin = 0; pin < IOAPIC_PINS; pin++) {
+        ioapic_route(pin, RTE_LEVEL | REFUSED);
+    }
+    rt_does(AGENT_STORE, OWN_BAR + EDU_RAISE, 1);
+    irq_window();
+    CHECK(rt_lives());
+    rt_does(AGENT_STORE, OWN_BAR + EDU_ACK, 1);
+    for (int pin = 0; pin < IOAPIC_PINS; pin++) {
+        ioapic_route(pin, RTE_MASKED);
+    }
+}
+
+/* The 8259 is the first partition's: nobody else may take its interrupts. */
+static void test_rt_pic(void)
+{
+    rt_does(AGENT_STORE, APIC_BASE + APIC_LVT_LINT0, 0x700);
+    pic_on(REFUSED);
+    pit_once(100);
+    CHECK(WAIT_FOR(pic_requested()));
+    CHECK(rt_lives());
+    CHECK(pic_requested());
+    pic_off();
+    rt_does(AGENT_STORE, APIC_BASE + APIC_LVT_LINT0, 0x10700);
+}
+
+/* A restart takes the device along (P14). */
+static void test_rt_reset(void)
+{
+    uint64_t starts = AGENT->starts;
+
+    rt_does(AGENT_STORE, OWN_CONFIG + 4, 6);
+    rt_ask(AGENT_OUT, 0xcf9, 6);
+    CHECK(WAIT_FOR(AGENT->starts == starts + 1));
+    rt_does(AGENT_LOAD4, OWN_CONFIG + 4, 0);
+    CHECK_EQ(AGENT->result & 6, 0);
+    rt_does(AGENT_LOAD4, OWN_CONFIG + 0x10, 0);
+    CHECK_EQ(AGENT->result, 0);
+}
+
+void payload_start(void)
+{
+    WAIT_FOR(AGENT->starts);
+}
+
+const struct test tests[] = {
+    { "device-msi", test_device_msi },
+    { "device-dma", test_device_dma },
+    { "rt-8259", test_rt_pic },
+    { "rt-empty-window", test_rt_empty },
+    { "first-config", test_first_config },
+    { "rt-config", test_rt_config },
+    { "rt-bars", test_rt_bars },
+    { "first-mmio", test_first_mmio },
+    { "rt-device-dma", test_rt_dma },
+    { "rt-intx", test_rt_intx },
+    { "rt-device-reset", test_rt_reset },
+    {}
+};
