@@ -83,6 +83,27 @@ static bool check_virtio(UintrPartition *p, const char *id, PCIDevice *dev,
     return true;
 }
 
+static void find_twin(PCIBus *bus, void *opaque)
+{
+    PCIDevice **found = opaque, *dev = *found;
+
+    if (bus != partition_root_bus && bus->devices[dev->devfn]) {
+        *found = bus->devices[dev->devfn];
+    }
+}
+
+/*
+ * Messages carry bus, slot and function, and the number of a bus behind a
+ * bridge is the guest's to choose: it could make it that of the root bus.
+ */
+static bool has_twin(PCIDevice *dev)
+{
+    PCIDevice *found = dev;
+
+    pci_for_each_bus(partition_root_bus, find_twin, &found);
+    return found != dev;
+}
+
 static bool is_unfit(UintrPartition *p, const char *id, PCIDevice *dev,
                      void *opaque)
 {
@@ -98,6 +119,10 @@ static bool is_unfit(UintrPartition *p, const char *id, PCIDevice *dev,
     } else if (object_dynamic_cast(OBJECT(dev), TYPE_PCI_BRIDGE)) {
         error_setg(errp, "partition %s, devices: %s is a bridge: name the "
                    "device instead, with bus=pcie.0", partition_name(p), id);
+    } else if (has_twin(dev)) {
+        error_setg(errp, "partition %s, devices: %s could be mistaken for a "
+                   "device behind a bridge, which has the same slot: choose "
+                   "another addr", partition_name(p), id);
     } else {
         return !check_virtio(p, id, dev, errp);
     }
