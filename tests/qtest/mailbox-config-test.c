@@ -103,11 +103,6 @@ static void test_no_hotplug(void)
 
 /* ---- One process with both endpoints ---- */
 
-typedef struct Pair {
-    Rig rig;
-    Endpoint a, b;
-} Pair;
-
 static void pair_find(Pair *p, const char *a, const char *b)
 {
     rig_start_pair(&p->rig, a, b);
@@ -120,13 +115,6 @@ static void pair_start(Pair *p, uint64_t features)
     p->a.features = p->b.features = features;
     endpoint_start(&p->a, ALL_QUEUES);
     endpoint_start(&p->b, ALL_QUEUES);
-}
-
-static void pair_close(Pair *p)
-{
-    endpoint_close(&p->a);
-    endpoint_close(&p->b);
-    rig_stop(&p->rig);
 }
 
 /* MB50: the one that is named is side 0; MB5: all that never changes */

@@ -13,25 +13,6 @@
 
 #define NOWHERE 0xffff800000001000
 
-typedef struct Pair {
-    Rig rig;
-    Endpoint a, b;
-} Pair;
-
-static void pair_open(Pair *p)
-{
-    rig_start_pair(&p->rig, "", "");
-    endpoint_open(&p->a, &p->rig, 4);
-    endpoint_open(&p->b, &p->rig, 5);
-}
-
-static void pair_close(Pair *p)
-{
-    endpoint_close(&p->a);
-    endpoint_close(&p->b);
-    rig_stop(&p->rig);
-}
-
 static void expect_link_works(Pair *p)
 {
     uint64_t report;
@@ -122,7 +103,7 @@ static void test_chain(const void *data)
     const Chain *chain = data;
     Pair p;
 
-    pair_open(&p);
+    pair_open(&p, "", "");
     offer_chain(&p, &p.a, MBOX_QUEUE_TX, chain);
     g_assert_cmpint(needs_reset(&p.a), ==, chain->stops);
     g_assert_false(needs_reset(&p.b));
@@ -166,13 +147,6 @@ static void expect_log(int old, const char *text)
     }
 }
 
-static void logged_pair_open(Pair *p)
-{
-    rig_start_pair(&p->rig, "", " -d guest_errors");
-    endpoint_open(&p->a, &p->rig, 4);
-    endpoint_open(&p->b, &p->rig, 5);
-}
-
 /* The second piece finds QEMU's bounce buffer taken: the classic message. */
 static void test_bogus_descriptor(void)
 {
@@ -183,7 +157,7 @@ static void test_bogus_descriptor(void)
     int old = redirect();
     Pair p;
 
-    logged_pair_open(&p);
+    pair_open(&p, "", " -d guest_errors");
     offer_chain(&p, &p.a, MBOX_QUEUE_TX, &twice);
     g_assert_true(needs_reset(&p.a));
     pair_close(&p);
@@ -201,7 +175,7 @@ static void test_virtual_address(void)
     int old = redirect();
     Pair p;
 
-    logged_pair_open(&p);
+    pair_open(&p, "", " -d guest_errors");
     offer_chain(&p, &p.a, MBOX_QUEUE_TX, &once);
     pair_close(&p);
     expect_log(old, "a: queue 0, descriptor chain 0: buffer at "
@@ -213,7 +187,7 @@ static void test_queue_not_enabled(void)
     int old = redirect();
     Pair p;
 
-    logged_pair_open(&p);
+    pair_open(&p, "", " -d guest_errors");
     endpoint_reset(&p.a);
     endpoint_start(&p.a, 1 << MBOX_QUEUE_TX);
     qpci_io_writew(p.a.dev->pdev, p.a.dev->bar, p.a.dev->notify_cfg_offset +
@@ -229,7 +203,7 @@ static void test_wrong_notify_offset(void)
     int old = redirect();
     Pair p;
 
-    logged_pair_open(&p);
+    pair_open(&p, "", " -d guest_errors");
     qpci_io_writew(p.a.dev->pdev, p.a.dev->bar, p.a.dev->notify_cfg_offset,
                    MBOX_QUEUE_RX);
     pair_close(&p);
@@ -242,7 +216,7 @@ static void test_register_log(void)
     int old = redirect();
     Pair p;
 
-    logged_pair_open(&p);
+    pair_open(&p, "", " -d guest_errors");
     set32(&p.a, MBOX_REG_LINK, 1);
     pair_close(&p);
     expect_log(old, "a: write of 0x1 to register 0x008, which is read-only");
@@ -255,9 +229,7 @@ static void test_requester(void)
     Pair p;
     uint64_t upid;
 
-    rig_start_pair(&p.rig, "", " -trace uintr_interrupt");
-    endpoint_open(&p.a, &p.rig, 4);
-    endpoint_open(&p.b, &p.rig, 5);
+    pair_open(&p, "", " -trace uintr_interrupt");
     upid = guest_alloc(&p.rig.alloc, 64);
     qtest_writeq(p.rig.qts, upid, 0x60ull << UPID_NV_SHIFT);
     qtest_writeq(p.rig.qts, upid + 8, 0);
@@ -359,11 +331,8 @@ static void test_chaos(void)
     int old = redirect();
 
     /* QEMU has a line for each broken chain; nobody reads thousands */
-    rig_start_pair(&c.p.rig, ",latency-ns=500,apic-first=0x40,"
-                   "apic-count=2", ",apic-first=0x50,"
-                   "apic-count=2,apic-local=2");
-    endpoint_open(&c.p.a, &c.p.rig, 4);
-    endpoint_open(&c.p.b, &c.p.rig, 5);
+    pair_open(&c.p, ",latency-ns=500,apic-first=0x40,apic-count=2",
+              ",apic-first=0x50,apic-count=2,apic-local=2");
     for (uint64_t i = 0; i < inputs; i++) {
         one_input(&c);
         if (i % 100 == 99) {

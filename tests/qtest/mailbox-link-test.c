@@ -11,37 +11,6 @@
 #define UPID_WINDOW 0x1f00000
 #define NV 0x61
 
-typedef struct Pair {
-    Rig rig;
-    Endpoint a, b;
-} Pair;
-
-/* a comes last, and so has seen no event yet */
-static void pair_open(Pair *p, const char *a, const char *b)
-{
-    rig_start_pair(&p->rig, a, b);
-    endpoint_open(&p->b, &p->rig, 5);
-    endpoint_open(&p->a, &p->rig, 4);
-}
-
-static void pair_close(Pair *p)
-{
-    endpoint_close(&p->a);
-    endpoint_close(&p->b);
-    rig_stop(&p->rig);
-}
-
-static uint32_t ring(Endpoint *e, unsigned doorbell)
-{
-    set32(e, MBOX_REG_DOORBELL, doorbell);
-    return reg32(e, MBOX_REG_RING_STATUS + 4 * doorbell);
-}
-
-static uint64_t shm(Endpoint *e, unsigned section, unsigned offset)
-{
-    return e->shm.addr + cfg32(e, section) + offset;
-}
-
 static uint64_t state(Endpoint *e, unsigned side, unsigned offset)
 {
     return shm(e, MBOX_CFG_STATE_OFFSET, side * MBOX_PAGE_SIZE + offset);
@@ -93,18 +62,6 @@ static void test_one_shot(void)
     ring(&p.a, 1);
     g_assert_cmpint(counter(&p.b, MBOX_COUNT_RUNG_INTERRUPTS), ==, 5);
     pair_close(&p);
-}
-
-static void program_msix(Endpoint *e, unsigned entry, uint64_t to,
-                         uint32_t data)
-{
-    QPCIDevice *pci = e->dev->pdev;
-    uint64_t at = pci->msix_table_off + 16 * entry;
-
-    qpci_io_writel(pci, pci->msix_table_bar, at, to);
-    qpci_io_writel(pci, pci->msix_table_bar, at + 4, to >> 32);
-    qpci_io_writel(pci, pci->msix_table_bar, at + 8, data);
-    qpci_io_writel(pci, pci->msix_table_bar, at + 12, 0);
 }
 
 /* MB24 */

@@ -231,6 +231,44 @@ uint64_t mem64(Endpoint *e, uint64_t addr)
     return qtest_readq(e->rig->qts, addr);
 }
 
+uint64_t shm(Endpoint *e, unsigned section, unsigned offset)
+{
+    return e->shm.addr + cfg32(e, section) + offset;
+}
+
+uint32_t ring(Endpoint *e, unsigned doorbell)
+{
+    set32(e, MBOX_REG_DOORBELL, doorbell);
+    return reg32(e, MBOX_REG_RING_STATUS + 4 * doorbell);
+}
+
+void program_msix(Endpoint *e, unsigned entry, uint64_t to, uint32_t data)
+{
+    QPCIDevice *pci = e->dev->pdev;
+    uint64_t at = pci->msix_table_off + 16 * entry;
+
+    qpci_io_writel(pci, pci->msix_table_bar, at, to);
+    qpci_io_writel(pci, pci->msix_table_bar, at + 4, to >> 32);
+    qpci_io_writel(pci, pci->msix_table_bar, at + 8, data);
+    qpci_io_writel(pci, pci->msix_table_bar, at + 12, 0);
+}
+
+/* ---- One process ---- */
+
+void pair_open(Pair *p, const char *a, const char *b)
+{
+    rig_start_pair(&p->rig, a, b);
+    endpoint_open(&p->b, &p->rig, 5);
+    endpoint_open(&p->a, &p->rig, 4);
+}
+
+void pair_close(Pair *p)
+{
+    endpoint_close(&p->a);
+    endpoint_close(&p->b);
+    rig_stop(&p->rig);
+}
+
 /* ---- Two processes ---- */
 
 static char *folder;

@@ -61,6 +61,13 @@ uint64_t counter(Endpoint *e, unsigned n);
 
 void wait_for_link(Endpoint *e, uint32_t link);
 
+/* Where that section is for the guest; @section is MBOX_CFG_..._OFFSET */
+uint64_t shm(Endpoint *e, unsigned section, unsigned offset);
+/* Ring that doorbell of the peer; what became of it */
+uint32_t ring(Endpoint *e, unsigned doorbell);
+/* An MSI-X entry, unmasked */
+void program_msix(Endpoint *e, unsigned entry, uint64_t to, uint32_t data);
+
 /* A message of @length bytes that begin with @first; gives its report. */
 uint64_t send_message(Endpoint *e, uint32_t length, uint8_t first);
 void add_receive_buffer(Endpoint *e, uint64_t at, uint32_t length);
@@ -74,6 +81,17 @@ void wait_for_used(Endpoint *e, unsigned queue);
 uint32_t report_status(Endpoint *e, uint64_t report);
 uint32_t mem32(Endpoint *e, uint64_t addr);
 uint64_t mem64(Endpoint *e, uint64_t addr);
+
+/* ---- One process with both endpoints ---- */
+
+typedef struct Pair {
+    Rig rig;
+    Endpoint a, b;
+} Pair;
+
+/* a comes last, and so has seen no event yet. */
+void pair_open(Pair *p, const char *a, const char *b);
+void pair_close(Pair *p);
 
 /* ---- Two processes, joined by a socket ---- */
 

@@ -93,11 +93,6 @@ static void test_doorbell(void)
     sides_close(&p);
 }
 
-static uint64_t shm(Endpoint *e, unsigned section, unsigned offset)
-{
-    return e->shm.addr + cfg32(e, section) + offset;
-}
-
 /* MB6: one memory, the same rights, and nothing of a peer that is gone */
 static void test_sections(void)
 {

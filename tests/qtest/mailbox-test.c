@@ -9,25 +9,6 @@
 #include "standard-headers/linux/virtio_pci.h"
 #include "standard-headers/linux/virtio_ring.h"
 
-typedef struct Pair {
-    Rig rig;
-    Endpoint a, b;
-} Pair;
-
-static void pair_open(Pair *p, const char *a, const char *b)
-{
-    rig_start_pair(&p->rig, a, b);
-    endpoint_open(&p->a, &p->rig, 4);
-    endpoint_open(&p->b, &p->rig, 5);
-}
-
-static void pair_close(Pair *p)
-{
-    endpoint_close(&p->a);
-    endpoint_close(&p->b);
-    rig_stop(&p->rig);
-}
-
 /* MB1, MB3: what a driver finds */
 static void test_identity(void)
 {
