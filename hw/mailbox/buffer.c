@@ -65,19 +65,22 @@ bool mailbox_may_write(VirtIOMailbox *m, unsigned queue,
 /*
  * No notification here: an interrupt is a store to where the guest says, and
  * that may be the reset of an endpoint whose message is in our caller's hands.
+ * No more than a ring's worth: another CPU may be filling it all the time.
  */
 VirtQueueElement *mailbox_pop_writable(VirtIOMailbox *m, VirtQueue *vq,
                                        unsigned queue, bool *returned)
 {
     VirtQueueElement *elem;
 
-    while ((elem = virtqueue_pop(vq, sizeof(VirtQueueElement)))) {
-        if (mailbox_may_write(m, queue, elem)) {
-            break;
+    for (unsigned i = 0; i < VIRTQUEUE_MAX_SIZE; i++) {
+        elem = virtqueue_pop(vq, sizeof(VirtQueueElement));
+        if (!elem || mailbox_may_write(m, queue, elem)) {
+            return elem;
         }
         virtqueue_push(vq, elem, 0);
         *returned = true;
         g_free(elem);
     }
-    return elem;
+    qemu_bh_schedule(m->more);
+    return NULL;
 }

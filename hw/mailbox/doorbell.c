@@ -103,6 +103,7 @@ void mailbox_air_timer(void *opaque)
     VirtIOMailbox *m = opaque;
     uint64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
     MailboxSignal *signal;
+    MAILBOX_ENTRY_GUARD(m);
 
     while ((signal = QTAILQ_FIRST(&m->air)) && signal->due <= now) {
         QTAILQ_REMOVE(&m->air, signal, next);

@@ -44,6 +44,8 @@ static void set_ready(VirtIOMailbox *m, bool ready)
 /* The core has not stored it yet, and what we tell may look at it. */
 static void mailbox_set_status(VirtIODevice *vdev, uint8_t status)
 {
+    MAILBOX_ENTRY_GUARD(VIRTIO_MAILBOX(vdev));
+
     vdev->status = status;
     set_ready(VIRTIO_MAILBOX(vdev), (status & VIRTIO_CONFIG_S_DRIVER_OK) &&
               !(status & VIRTIO_CONFIG_S_FAILED));
@@ -57,7 +59,6 @@ static void forget_signals(VirtIOMailbox *m)
     memset(m->signals->notify, 0, sizeof(m->signals->notify));
 }
 
-/* MB43 */
 /* The driver takes its buffers back, those on their way included. */
 static void mailbox_queue_reset(VirtIODevice *vdev, uint32_t index)
 {
@@ -70,9 +71,11 @@ static void mailbox_queue_reset(VirtIODevice *vdev, uint32_t index)
     }
 }
 
+/* MB43 */
 static void mailbox_reset(VirtIODevice *vdev)
 {
     VirtIOMailbox *m = VIRTIO_MAILBOX(vdev);
+    MAILBOX_ENTRY_GUARD(m);
 
     mailbox_tx_drop_all(m);
     mailbox_air_drop(m);
@@ -90,6 +93,7 @@ static void mailbox_reset(VirtIODevice *vdev)
 static void vm_changed(void *opaque, bool running, RunState state)
 {
     VirtIOMailbox *m = opaque;
+    MAILBOX_ENTRY_GUARD(m);
 
     m->running = running;
     if (running) {
@@ -209,6 +213,8 @@ static void start(VirtIOMailbox *m)
     m->flight_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, mailbox_flight_timer,
                                    m);
     m->air_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, mailbox_air_timer, m);
+    m->more = qemu_bh_new_guarded(mailbox_more_buffers, m,
+                                  &DEVICE(m)->mem_reentrancy_guard);
     m->running = runstate_is_running();
     m->vm_change = qemu_add_vm_change_state_handler(vm_changed, m);
     for (int i = 0; i < MBOX_DOORBELLS; i++) {
@@ -224,6 +230,7 @@ static void stop(VirtIOMailbox *m)
     mailbox_air_drop(m);
     timer_free(m->flight_timer);
     timer_free(m->air_timer);
+    qemu_bh_delete(m->more);
     mailbox_socket_cleanup(m);
 }
 
@@ -254,10 +261,10 @@ static void mailbox_unrealize(DeviceState *dev)
 {
     VirtIOMailbox *m = VIRTIO_MAILBOX(dev);
     VirtIOMailbox *local = m->local;
+    MAILBOX_ENTRY_GUARD(m);
 
     if (local) {
-        mailbox_detach(local);
-        local->local = NULL;
+        mailbox_local_disconnect(local);
     }
     stop(m);
     remove_queues(m);

@@ -19,7 +19,8 @@
  * Who calls whom: the guest reaches transmit.c (queue 0), receive.c (queue 1),
  * events.c (queue 2) and registers.c; what crosses goes through link.c and the
  * MailboxPeerOps of peer-local.c or peer-socket.c; what arrives comes back to
- * receive.c, doorbell.c and inject.c.  All of it runs under the big lock.
+ * receive.c, doorbell.c and inject.c.  All of it runs under the big lock, and
+ * every way in from outside passes entry.c.
  */
 #ifndef HW_UINTR_MAILBOX_H
 #define HW_UINTR_MAILBOX_H
@@ -169,7 +170,9 @@ struct VirtIOMailbox {
     bool running;
     uint32_t told_link;         /* the link state of the last event */
     QEMUTimer *flight_timer, *air_timer;
-    bool pumping, pump_again, tx_dirty, rx_dirty;
+    bool busy;                  /* entry.c */
+    bool tx_dirty, rx_dirty;
+    QEMUBH *more;               /* for a queue that does not come to an end */
     uint32_t times_emptied;     /* the flights, all at once */
     MailboxSignals *signals;
     MailboxPeer peer;
@@ -193,6 +196,24 @@ static inline const char *mailbox_name(VirtIOMailbox *m)
 /* One line in the log of guest errors that says which endpoint. */
 void mailbox_guest_error(VirtIOMailbox *m, const char *format, ...)
     G_GNUC_PRINTF(2, 3);
+
+/* ---- entry.c ---- */
+
+/*
+ * From here to the end of the block no MMIO reaches the endpoint (MB49).
+ * Whatever calls it from outside, and can make it interrupt, has one.
+ */
+#define MAILBOX_ENTRY_GUARD(m)                                              \
+    g_auto(MailboxEntry) entry_ G_GNUC_UNUSED = mailbox_enter(m)
+
+typedef struct MailboxEntry {
+    VirtIOMailbox *m;
+    bool was_busy, was_engaged;
+} MailboxEntry;
+
+MailboxEntry mailbox_enter(VirtIOMailbox *m);
+void mailbox_leave(MailboxEntry *entry);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MailboxEntry, mailbox_leave)
 
 /* ---- mailbox-pci.c ---- */
 
@@ -241,6 +262,7 @@ void mailbox_handle_rx(VirtIODevice *vdev, VirtQueue *vq);
 MailboxVerdict mailbox_receive(VirtIOMailbox *m, const MailboxMessage *message,
                                uint32_t *status);
 void mailbox_rx_flush(VirtIOMailbox *m);
+void mailbox_more_buffers(void *opaque);
 
 /* ---- buffer.c ---- */
 
@@ -298,6 +320,8 @@ void mailbox_tell(VirtIOMailbox *m, bool reset);
 
 bool mailbox_local_connect(VirtIOMailbox *m, VirtIOMailbox *other,
                            Error **errp);
+/* The other one goes. */
+void mailbox_local_disconnect(VirtIOMailbox *m);
 bool mailbox_socket_init(VirtIOMailbox *m, Error **errp);
 void mailbox_socket_start(VirtIOMailbox *m);
 void mailbox_socket_cleanup(VirtIOMailbox *m);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A peer in the same process: everything is a call (MB50). */
+/* A peer in the same process: everything is a call, an entry of its (MB50). */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "mailbox.h"
@@ -8,26 +8,36 @@ static MailboxVerdict local_send(VirtIOMailbox *m,
                                  const MailboxMessage *message,
                                  uint32_t *status)
 {
+    MAILBOX_ENTRY_GUARD(m->local);
+
     return mailbox_receive(m->local, message, status);
 }
 
 static void local_flush(VirtIOMailbox *m)
 {
+    MAILBOX_ENTRY_GUARD(m->local);
+
     mailbox_rx_flush(m->local);
 }
 
 static void local_kick(VirtIOMailbox *m)
 {
+    MAILBOX_ENTRY_GUARD(m->local);
+
     mailbox_take_signals(m->local);
 }
 
 static void local_tell(VirtIOMailbox *m, bool reset)
 {
+    MAILBOX_ENTRY_GUARD(m->local);
+
     mailbox_peer_told(m->local, m->ready, m->r.state_word, reset);
 }
 
 static void local_room(VirtIOMailbox *m)
 {
+    MAILBOX_ENTRY_GUARD(m->local);
+
     mailbox_pump(m->local);
 }
 
@@ -80,6 +90,8 @@ static bool check_pair(VirtIOMailbox *m, VirtIOMailbox *other, Error **errp)
 
 bool mailbox_local_connect(VirtIOMailbox *m, VirtIOMailbox *other, Error **errp)
 {
+    MAILBOX_ENTRY_GUARD(other);
+
     if (!check_pair(m, other, errp)) {
         return false;
     }
@@ -97,4 +109,12 @@ bool mailbox_local_connect(VirtIOMailbox *m, VirtIOMailbox *other, Error **errp)
         return false;
     }
     return true;
+}
+
+void mailbox_local_disconnect(VirtIOMailbox *m)
+{
+    MAILBOX_ENTRY_GUARD(m);
+
+    mailbox_detach(m);
+    m->local = NULL;
 }

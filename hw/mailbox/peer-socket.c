@@ -129,6 +129,7 @@ void mailbox_lose(MailboxSocket *s, const char *format, ...)
 static void hang_up(void *opaque)
 {
     MailboxSocket *s = opaque;
+    MAILBOX_ENTRY_GUARD(s->m);
 
     qemu_chr_fe_disconnect(&s->m->chr);
 }
@@ -162,6 +163,7 @@ static void arm_ping(MailboxSocket *s)
 static void ping(void *opaque)
 {
     MailboxSocket *s = opaque;
+    MAILBOX_ENTRY_GUARD(s->m);
 
     if (s->pings_unanswered >= 2) {
         mailbox_lose(s, "no answer for %u ms", s->m->peer_timeout_ms);
@@ -187,6 +189,7 @@ static void closed(MailboxSocket *s)
 static void socket_event(void *opaque, QEMUChrEvent event)
 {
     MailboxSocket *s = opaque;
+    MAILBOX_ENTRY_GUARD(s->m);
 
     if (event == CHR_EVENT_OPENED) {
         closed(s);
@@ -201,6 +204,7 @@ static void socket_event(void *opaque, QEMUChrEvent event)
 static void kicked(void *opaque)
 {
     MailboxSocket *s = opaque;
+    MAILBOX_ENTRY_GUARD(s->m);
 
     mailbox_drain_kicks(s);
     mailbox_take_signals(s->m);

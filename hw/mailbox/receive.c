@@ -82,6 +82,16 @@ void mailbox_rx_flush(VirtIOMailbox *m)
     }
 }
 
+void mailbox_more_buffers(void *opaque)
+{
+    VirtIOMailbox *m = opaque;
+    MAILBOX_ENTRY_GUARD(m);
+
+    if (m->peer.ops) {
+        m->peer.ops->room(m);
+    }
+}
+
 void mailbox_handle_rx(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOMailbox *m = VIRTIO_MAILBOX(vdev);
@@ -90,7 +100,5 @@ void mailbox_handle_rx(VirtIODevice *vdev, VirtQueue *vq)
         mailbox_guest_error(m, "queue 1 notified before DRIVER_OK");
         return;
     }
-    if (m->peer.ops) {
-        m->peer.ops->room(m);
-    }
+    mailbox_more_buffers(m);
 }

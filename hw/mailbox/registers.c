@@ -172,15 +172,26 @@ static void write_register(VirtIOMailbox *m, hwaddr addr, uint32_t value)
 }
 
 /* MB8: before DRIVER_OK nothing is rung, opened or bound. */
+static const char *why_ignored(VirtIOMailbox *m)
+{
+    if (m->busy) {
+        return "in the midst of what the device does (is an MSI-X address "
+               "wrong?)";
+    }
+    return m->ready ? NULL : "before DRIVER_OK";
+}
+
 static void regs_write(void *opaque, hwaddr addr, uint64_t value,
                        unsigned size)
 {
     VirtIOMailbox *m = opaque;
+    const char *why = why_ignored(m);
+    MAILBOX_ENTRY_GUARD(m);
 
     trace_mailbox_write(mailbox_name(m), addr, value);
-    if (!m->ready) {
+    if (why) {
         mailbox_guest_error(m, "write of 0x%" PRIx64 " to register 0x%03"
-                            HWADDR_PRIx " before DRIVER_OK", value, addr);
+                            HWADDR_PRIx " %s", value, addr, why);
         return;
     }
     write_register(m, addr, value);
@@ -198,6 +209,7 @@ void mailbox_registers_init(VirtIOMailbox *m)
 {
     memory_region_init_io(&m->regs, OBJECT(m), &regs_ops, m,
                           "mailbox-registers", MBOX_PAGE_SIZE);
+    m->regs.disable_reentrancy_guard = true;    /* regs_write() has its own */
 }
 
 void mailbox_registers_reset(VirtIOMailbox *m)

@@ -19,6 +19,7 @@ static void route(Object *owner, CPUState *sender, uint32_t id, uint8_t vector)
 {
     VirtIOMailbox *m = VIRTIO_MAILBOX(owner);
     BQL_LOCK_GUARD();
+    MAILBOX_ENTRY_GUARD(m);
 
     if (is_own_cpu(m, sender)) {
         mailbox_notify_peer(m, id, vector);

@@ -155,6 +155,7 @@ void mailbox_socket_read(void *opaque, const uint8_t *buf, int size)
 {
     MailboxSocket *s = opaque;
     size_t taken = 0, n;
+    MAILBOX_ENTRY_GUARD(s->m);
 
     g_byte_array_append(s->in, buf, size);
     while (!s->hanging_up &&

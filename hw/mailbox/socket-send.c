@@ -77,6 +77,7 @@ static gboolean out_writable(void *do_not_use, GIOCondition condition,
                              void *opaque)
 {
     MailboxSocket *s = opaque;
+    MAILBOX_ENTRY_GUARD(s->m);
 
     s->out_watch = 0;
     mailbox_flush_out(s);

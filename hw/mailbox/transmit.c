@@ -138,31 +138,22 @@ static void hand_over_due(VirtIOMailbox *m)
     }
 }
 
-/*
- * A completion may let the guest's other side act at once and come back here;
- * the outer call then goes round again.
- */
+/* MB49: what is in flight was popped before, so a ring's worth at most. */
 void mailbox_pump(VirtIOMailbox *m)
 {
-    m->pump_again = true;
-    if (m->pumping) {
-        return;
+    hand_over_due(m);
+    if (m->peer.ops) {
+        m->peer.ops->flush(m);
     }
-    m->pumping = true;
-    while (m->pump_again) {
-        m->pump_again = false;
-        hand_over_due(m);
-        if (m->peer.ops) {
-            m->peer.ops->flush(m);
-        }
-        notify_sender(m);
-    }
-    m->pumping = false;
+    notify_sender(m);
 }
 
 void mailbox_flight_timer(void *opaque)
 {
-    mailbox_pump(opaque);
+    VirtIOMailbox *m = opaque;
+    MAILBOX_ENTRY_GUARD(m);
+
+    mailbox_pump(m);
 }
 
 void mailbox_tx_done(VirtIOMailbox *m, uint64_t sequence, uint32_t status)
@@ -224,6 +215,7 @@ void mailbox_handle_tx(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOMailbox *m = VIRTIO_MAILBOX(vdev);
     uint64_t due = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + m->latency_ns;
+    MAILBOX_ENTRY_GUARD(m);
 
     if (!m->ready) {
         mailbox_guest_error(m, "queue 0 notified before DRIVER_OK");

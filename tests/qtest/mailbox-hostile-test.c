@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The mailbox against a peer process that lies: this one. */
+/* The mailbox against guests that aim it at itself, and a peer that lies. */
 #include "qemu/osdep.h"
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -366,6 +366,102 @@ static void test_forged_signals(void)
     side_close(&p, 0);
 }
 
+/* ---- A guest that aims the device at itself ---- */
+
+#define HANG_LIMIT 60           /* seconds; a QEMU that hangs answers nothing */
+
+static uint64_t notify_address(Endpoint *e, unsigned queue)
+{
+    QVirtQueuePCI *vq = (QVirtQueuePCI *)e->queue[queue];
+
+    return e->dev->bar.addr + vq->notify_offset;
+}
+
+static void interrupt_at(Endpoint *e, unsigned queue, uint64_t to,
+                         uint32_t data)
+{
+    qvirtqueue_pci_msix_setup(e->dev, (QVirtQueuePCI *)e->queue[queue],
+                              &e->rig->alloc, queue + 1);
+    program_msix(e, queue + 1, to, data);
+}
+
+/* Chains whose last 8 bytes, a sequence number, become the queue's length */
+static void feed_itself(Endpoint *e, unsigned queue, uint64_t text,
+                        uint64_t target)
+{
+    QTestState *qts = e->rig->qts;
+    QVirtQueue *vq = e->queue[queue];
+    uint64_t index = vq->avail + 2;
+
+    if (queue == MBOX_QUEUE_TX) {
+        qvirtqueue_add(qts, vq, text, 8, false, true);
+        qvirtqueue_add(qts, vq, index - MBOX_TX_SEQUENCE,
+                       MBOX_TX_REPORT_SIZE, true, false);
+    } else {
+        qvirtqueue_add(qts, vq, index - MBOX_RX_SEQUENCE,
+                       MBOX_RX_HEADER_SIZE, true, true);
+        qvirtqueue_add(qts, vq, target, 8, true, false);
+    }
+}
+
+/* The numbers run ahead of the new queues by what was sent before. */
+static void get_ahead(Pair *p)
+{
+    for (int i = 0; i < 4; i++) {
+        offer_buffer(&p->b, 8);
+        send_message(&p->a, 8, i);
+    }
+    endpoint_reset(&p->a);
+    endpoint_reset(&p->b);
+    endpoint_start(&p->a, ALL_QUEUES);
+    endpoint_start(&p->b, ALL_QUEUES);
+}
+
+/* MB49: two queues that feed themselves, and an interrupt that notifies */
+static void test_feeds_itself(void)
+{
+    Pair p;
+    uint64_t text;
+
+    pair_open(&p, "", "");
+    alarm(HANG_LIMIT);
+    qpci_msix_enable(p.a.dev->pdev);
+    get_ahead(&p);
+    text = guest_alloc(&p.rig.alloc, 64);
+    interrupt_at(&p.a, MBOX_QUEUE_TX, notify_address(&p.a, MBOX_QUEUE_TX),
+                 MBOX_QUEUE_TX);
+    feed_itself(&p.a, MBOX_QUEUE_TX, text, 0);
+    feed_itself(&p.b, MBOX_QUEUE_RX, 0, text + 32);
+    qvirtqueue_kick(p.rig.qts, &p.a.dev->vdev, p.a.queue[MBOX_QUEUE_TX], 0);
+    qvirtqueue_kick(p.rig.qts, &p.b.dev->vdev, p.b.queue[MBOX_QUEUE_RX], 0);
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_RX_MESSAGES), ==, 1);
+    alarm(0);
+    pair_close(&p);
+}
+
+/* MB49: a doorbell that rings the doorbell that rings it */
+static void test_rings_itself(void)
+{
+    Pair p;
+
+    pair_open(&p, "", " -d guest_errors");
+    alarm(HANG_LIMIT);
+    for (int i = 0; i < 2; i++) {
+        Endpoint *e = i ? &p.b : &p.a;
+
+        qpci_msix_enable(e->dev->pdev);
+        program_msix(e, 5, e->shm.addr + MBOX_REGS_OFFSET + MBOX_REG_DOORBELL,
+                     0);
+        set64(e, MBOX_REG_ENABLE, 1);
+        set32(e, MBOX_REG_RING_MSIX, 5);
+    }
+    ring(&p.a, 0);
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_RUNG), ==, 1);
+    g_assert_cmpint(counter(&p.a, MBOX_COUNT_RUNG), ==, 0);
+    alarm(0);
+    pair_close(&p);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -381,6 +477,8 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/hostile/MB56-never-reads", test_never_reads);
     qtest_add_func("/mailbox/hostile/MB31-forged-signals",
                    test_forged_signals);
+    qtest_add_func("/mailbox/hostile/MB49-feeds-itself", test_feeds_itself);
+    qtest_add_func("/mailbox/hostile/MB49-rings-itself", test_rings_itself);
     status = g_test_run();
     socket_path_remove();
     return status;

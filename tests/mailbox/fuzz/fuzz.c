@@ -176,11 +176,18 @@ static void guest_acts(Port *port)
     }
 }
 
-void interrupt(void)
+/* QEMU keeps a store from the notifications of a device that is at work. */
+static bool is_shut(Port *port)
+{
+    return port->pci->qdev.mem_reentrancy_guard.engaged_in_io;
+}
+
+void interrupt(Port *from)
 {
     static bool inside;
     Port *port;
 
+    g_assert(from->m->busy && is_shut(from));
     if (inside || draw(32)) {
         return;
     }
@@ -189,9 +196,11 @@ void interrupt(void)
     if (!port->m) {
         liar_scribbles();
     } else if (draw(2)) {
-        reset(port);
-    } else {
+        reset(port);            /* by its configuration space */
+    } else if (draw(2) || is_shut(port)) {
         access_register(port);
+    } else {
+        queues_notify(port, draw(3));
     }
     inside = false;
 }
@@ -334,6 +343,8 @@ static void step(bool has_liar)
         machine_acts(port);
     }
     loop_run();
+    queues_next_entry(&ports[0]);
+    queues_next_entry(&ports[1]);
 }
 
 static void begin(bool has_chardev, bool has_liar)

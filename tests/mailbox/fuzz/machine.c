@@ -22,6 +22,7 @@
 #include "target/i386/uintr/inject.h"
 
 #define ENTRIES 8
+#define PEER_MEMORY "uintr-mailbox-peer-memory"
 #define MAX_REGIONS 64
 
 /* ---- Errors and logs: the text is made, so that its arguments are read ---- */
@@ -213,14 +214,23 @@ Object *object_new(const char *typename)
     size_t size = type_info(typename)->instance_size;
     Object *obj = g_malloc0(size);
 
-    obj->ref = size;            /* nobody else counts here */
+    obj->ref = 1;
     return obj;
 }
 
+Object *object_ref(void *obj)
+{
+    ((Object *)obj)->ref++;
+    return obj;
+}
+
+/* Of a type there is only one that lives by its references. */
 void object_unref(void *obj)
 {
-    drop_regions(obj, ((Object *)obj)->ref);
-    g_free(obj);
+    if (!--((Object *)obj)->ref) {
+        drop_regions(obj, type_info(PEER_MEMORY)->instance_size);
+        g_free(obj);
+    }
 }
 
 bool memory_region_init_ram(MemoryRegion *mr, Object *owner, const char *name,
@@ -453,7 +463,7 @@ int msix_enabled(PCIDevice *dev)
 void msix_notify(PCIDevice *dev, unsigned vector)
 {
     g_assert(*uses_of(dev, vector) > 0);
-    interrupt();
+    interrupt(&ports[dev == ports[1].pci]);
 }
 
 void msix_vector_use(PCIDevice *dev, unsigned vector)
@@ -553,6 +563,7 @@ void machine_start(void)
     memset(uses, 0, sizeof(uses));
     for (int i = 0; i < MBOX_SIDES; i++) {
         ports[i].pci = g_new0(PCIDevice, 1);
+        OBJECT(ports[i].pci)->ref = 1;
         ports[i].pci->qdev.id = g_strdup(i ? "b" : "a");
         ports[i].pci->msix_entries_nr = ENTRIES;
         if (ports[i].m) {
@@ -569,6 +580,7 @@ void machine_check_end(void)
         if (ports[i].m) {
             drop_regions((uint8_t *)ports[i].m, sizeof(*ports[i].m));
         }
+        g_assert(OBJECT(ports[i].pci)->ref == 1);
         g_free(ports[i].pci->qdev.id);
         g_free(ports[i].pci);
     }

@@ -9,12 +9,14 @@
 #include "exec/memory.h"
 
 #define MAX_PIECES 4
+#define ENDLESS 16384           /* no entry takes so many (MB49) */
 #define HALF (GUEST_RAM / 2)
 
 struct VirtQueue {
     VirtIODevice *vdev;
     VirtIOHandleOutput handle_output;
     unsigned index, size, waiting, out;
+    unsigned endless;           /* another CPU fills it all the time */
     bool notification;
 };
 
@@ -55,7 +57,7 @@ void virtio_del_queue(VirtIODevice *vdev, int n)
 
 void virtio_notify(VirtIODevice *vdev, VirtQueue *vq)
 {
-    interrupt();
+    interrupt(port_of(VIRTIO_MAILBOX(vdev)));
 }
 
 void virtio_notify_config(VirtIODevice *vdev)
@@ -64,7 +66,7 @@ void virtio_notify_config(VirtIODevice *vdev)
 
     mailbox_get_config(vdev, vdev->config);
     g_assert(ldl_le_p(vdev->config + MBOX_CFG_LINK) == mailbox_link(m));
-    interrupt();
+    interrupt(port_of(m));
 }
 
 int virtio_queue_empty(VirtQueue *vq)
@@ -88,10 +90,10 @@ void virtio_queue_set_notification(VirtQueue *vq, int enable)
  * the sanitizer would complain of memcpy().
  */
 static void draw_piece(Port *port, hwaddr *addr, struct iovec *sg,
-                       uint32_t honest)
+                       uint32_t honest, bool is_nowhere)
 {
     uint8_t *ram = qemu_map_ram_ptr(NULL, 0);
-    uint32_t kind = draw(16);
+    uint32_t kind = is_nowhere ? 1 : draw(16);
 
     sg->iov_len = honest && kind ? honest : 1 + draw(300);
     if (kind == 1) {
@@ -140,7 +142,7 @@ static VirtQueueElement *new_element(size_t size, unsigned in, unsigned out)
 
 void *virtqueue_pop(VirtQueue *vq, size_t size)
 {
-    bool tx = vq->index == MBOX_QUEUE_TX, odd = !draw(8);
+    bool tx = vq->index == MBOX_QUEUE_TX, odd = !vq->endless && !draw(8);
     Port *port = port_of(VIRTIO_MAILBOX(vq->vdev));
     VirtQueueElement *elem;
 
@@ -151,15 +153,21 @@ void *virtqueue_pop(VirtQueue *vq, size_t size)
         vq->vdev->broken = true;
         return NULL;
     }
-    vq->waiting--;
+    if (vq->endless) {
+        g_assert(--vq->endless);
+    } else {
+        vq->waiting--;
+    }
     vq->out++;
     elem = new_element(size, odd ? draw(MAX_PIECES) : 1,
                        odd ? draw(MAX_PIECES) : tx);
     for (unsigned i = 0; i < elem->out_num; i++) {
-        draw_piece(port, &elem->out_addr[i], &elem->out_sg[i], 8);
+        draw_piece(port, &elem->out_addr[i], &elem->out_sg[i], 8,
+                   false);
     }
     for (unsigned i = 0; i < elem->in_num; i++) {
-        draw_piece(port, &elem->in_addr[i], &elem->in_sg[i], 32);
+        draw_piece(port, &elem->in_addr[i], &elem->in_sg[i], 32,
+                   vq->endless);
     }
     return elem;
 }
@@ -228,6 +236,17 @@ void queues_offer(Port *port, unsigned queue, unsigned n)
     VirtQueue *vq = &VIRTIO_DEVICE(port->m)->vq[queue];
 
     vq->waiting = MIN(vq->waiting + n, vq->size - vq->out);
+    vq->endless = queue != MBOX_QUEUE_TX && vq->waiting && !draw(256) ?
+                  ENDLESS : 0;
+}
+
+void queues_next_entry(Port *port)
+{
+    for (unsigned i = 0; port->m && i < MBOX_QUEUES; i++) {
+        VirtQueue *vq = &VIRTIO_DEVICE(port->m)->vq[i];
+
+        vq->endless = vq->endless ? ENDLESS : 0;
+    }
 }
 
 void queues_notify(Port *port, unsigned queue)
@@ -248,7 +267,7 @@ void queues_reset(Port *port)
     vdev->status = 0;
     for (unsigned i = 0; i < MBOX_QUEUES; i++) {
         g_assert(!vdev->vq[i].out);
-        vdev->vq[i].waiting = 0;
+        vdev->vq[i].waiting = vdev->vq[i].endless = 0;
         vdev->vq[i].notification = true;
     }
 }

@@ -38,9 +38,9 @@ typedef struct Port {
 
 /*
  * An interrupt is a store, and where it goes is for the guest to say: back
- * into a device, perhaps, in the midst of what that does.
+ * into a device, perhaps, in the midst of what that does (MB49).
  */
-void interrupt(void);
+void interrupt(Port *from);
 
 extern Port ports[MBOX_SIDES];
 /* Both ends are honest, so what is reported must be true. */
@@ -68,6 +68,8 @@ void send_user_interrupt(Port *port, uint32_t id, uint8_t vector);
 void queues_offer(Port *port, unsigned queue, unsigned n);
 void queues_notify(Port *port, unsigned queue);
 void queues_reset(Port *port);
+/* What an entry may take of a queue without end is counted anew. */
+void queues_next_entry(Port *port);
 
 /* ---- loop.c ---- */
 
