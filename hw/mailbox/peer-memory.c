@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory and eventfds that travel over the socket (MB54).  The peer process
+ * Memory that travels over the socket (MB54).  The peer process
  * is an adversary: what it sends is checked before it is used, and what it
  * gets is sealed, so that neither can take pages away under the other.
  */
 #include "qemu/osdep.h"
 #include <linux/magic.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <sys/vfs.h>
 #include "qapi/error.h"
 #include "qemu/memfd.h"
@@ -107,11 +104,6 @@ bool mailbox_share_own(MailboxSocket *s, Error **errp)
             return false;
         }
     }
-    s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->event_fd < 0) {
-        error_setg_errno(errp, errno, "cannot make an eventfd");
-        return false;
-    }
     return share_signals(s, errp);
 }
 
@@ -129,7 +121,6 @@ void mailbox_unshare_own(MailboxSocket *s)
         close_fd(&s->section_fds[i]);
     }
     close_fd(&s->signals_fd);
-    close_fd(&s->event_fd);
     if (s->m->signals) {
         munmap(s->m->signals, SIGNALS_SIZE);
         s->m->signals = NULL;
@@ -146,47 +137,36 @@ unsigned mailbox_own_fds(MailboxSocket *s, int *fds)
         }
     }
     fds[n++] = s->signals_fd;
-    fds[n++] = s->event_fd;
+    fds[n++] = s->bell_far_end;
     return n;
 }
 
 /* ---- The peer's ---- */
 
-/* Memory that can shrink would kill this process with SIGBUS. */
+/*
+ * Memory that can shrink would kill this process with SIGBUS.  Seals come
+ * first: only memfds have them, and a question about a file may wait for the
+ * file system's server, which may be the peer.
+ */
 static bool check_memory(int fd, const char *name, uint64_t size, Error **errp)
 {
     struct stat st;
     struct statfs fs;
     int seals = fcntl(fd, F_GET_SEALS);
 
-    if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0 ||
+    if (seals < 0 || fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0 ||
         fs.f_type != TMPFS_MAGIC) {
         error_setg(errp, "the descriptor of %s is no memfd", name);
         return false;
     }
-    if (seals < 0 || (seals & SEALS_AGAINST_RESIZING) !=
-        SEALS_AGAINST_RESIZING || !(seals & F_SEAL_SEAL)) {
+    if ((seals & SEALS_AGAINST_RESIZING) != SEALS_AGAINST_RESIZING ||
+        !(seals & F_SEAL_SEAL)) {
         error_setg(errp, "the memory of %s is not sealed", name);
         return false;
     }
     if (st.st_size != size) {
         error_setg(errp, "the memory of %s has %" PRIu64 " bytes, not %"
                    PRIu64, name, (uint64_t)st.st_size, size);
-        return false;
-    }
-    return true;
-}
-
-static bool check_eventfd(int fd, Error **errp)
-{
-    char path[64], target[64];
-    ssize_t n;
-
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    n = readlink(path, target, sizeof(target) - 1);
-    target[MAX(n, 0)] = 0;
-    if (strcmp(target, "anon_inode:[eventfd]")) {
-        error_setg(errp, "the descriptor for doorbells is no eventfd");
         return false;
     }
     return true;
@@ -230,6 +210,7 @@ static bool map_signals(MailboxSocket *s, int fd, Error **errp)
 static bool map_all(MailboxSocket *s, int *fds, Error **errp)
 {
     unsigned n = 0;
+    int bell;
 
     s->peer_memory = object_new(TYPE_MAILBOX_PEER_MEMORY);
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
@@ -238,12 +219,12 @@ static bool map_all(MailboxSocket *s, int *fds, Error **errp)
             return false;
         }
     }
-    if (!map_signals(s, fds[n++], errp) || !check_eventfd(fds[n], errp)) {
+    if (!map_signals(s, fds[n++], errp)) {
         return false;
     }
-    s->peer_event_fd = fds[n];
+    bell = fds[n];
     fds[n] = -1;
-    return true;
+    return mailbox_bell_take(s, bell, errp);
 }
 
 bool mailbox_map_peer(MailboxSocket *s, int *fds, unsigned n, Error **errp)
@@ -270,37 +251,11 @@ void mailbox_unmap_peer(MailboxSocket *s)
         munmap(s->peer_signals, SIGNALS_SIZE);
         s->peer_signals = NULL;
     }
-    close_fd(&s->peer_event_fd);
+    mailbox_bell_forget_peers(s);
     if (s->peer_memory) {
         object_unref(s->peer_memory);
         s->peer_memory = NULL;
     }
-}
-
-/*
- * The peer shares the eventfd and may have made it blocking and full: then
- * it has been told enough.
- */
-void mailbox_kick_peer(MailboxSocket *s)
-{
-    struct pollfd writable = { .fd = s->peer_event_fd, .events = POLLOUT };
-    uint64_t one = 1;
-    ssize_t ignored;
-
-    if (poll(&writable, 1, 0) == 1 && writable.revents == POLLOUT) {
-        ignored = write(s->peer_event_fd, &one, sizeof(one));
-        (void)ignored;
-    }
-}
-
-/* For the same reason reading says that it does not wait. */
-void mailbox_drain_kicks(MailboxSocket *s)
-{
-    uint64_t count;
-    struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
-    ssize_t ignored = preadv2(s->event_fd, &iov, 1, -1, RWF_NOWAIT);
-
-    (void)ignored;
 }
 
 static const TypeInfo peer_memory_info = {

@@ -44,7 +44,7 @@ static void socket_flush(VirtIOMailbox *m)
 
 static void socket_kick(VirtIOMailbox *m)
 {
-    mailbox_kick_peer(m->socket);
+    mailbox_bell_ring(m->socket);
 }
 
 static void forget_held(MailboxSocket *s)
@@ -148,6 +148,7 @@ static void forget_connection(MailboxSocket *s)
         s->out_watch = 0;
     }
     forget_held(s);
+    mailbox_bell_close(s);
     timer_del(s->ping_timer);
 }
 
@@ -186,6 +187,18 @@ static void closed(MailboxSocket *s)
     }
 }
 
+static void kicked(void *opaque)
+{
+    MailboxSocket *s = opaque;
+    MAILBOX_ENTRY_GUARD(s->m);
+
+    if (!mailbox_bell_hear(s)) {
+        mailbox_lose(s, "it has shut its doorbells down");
+    } else {
+        mailbox_take_signals(s->m);
+    }
+}
+
 static void socket_event(void *opaque, QEMUChrEvent event)
 {
     MailboxSocket *s = opaque;
@@ -195,19 +208,12 @@ static void socket_event(void *opaque, QEMUChrEvent event)
         closed(s);
         qemu_bh_cancel(s->hang_up);
         arm_ping(s);
-        mailbox_greet(s);
+        if (mailbox_bell_make(s, kicked)) {
+            mailbox_greet(s);
+        }
     } else if (event == CHR_EVENT_CLOSED) {
         closed(s);
     }
-}
-
-static void kicked(void *opaque)
-{
-    MailboxSocket *s = opaque;
-    MAILBOX_ENTRY_GUARD(s->m);
-
-    mailbox_drain_kicks(s);
-    mailbox_take_signals(s->m);
 }
 
 /* ---- Life ---- */
@@ -217,7 +223,7 @@ static MailboxSocket *socket_new(VirtIOMailbox *m)
     MailboxSocket *s = g_new0(MailboxSocket, 1);
 
     s->m = m;
-    s->signals_fd = s->event_fd = s->peer_event_fd = -1;
+    s->signals_fd = s->bell_fd = s->bell_far_end = s->peer_bell_fd = -1;
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
         s->section_fds[i] = -1;
     }
@@ -276,7 +282,6 @@ void mailbox_socket_start(VirtIOMailbox *m)
     MailboxSocket *s = m->socket;
 
     if (s) {
-        qemu_set_fd_handler(s->event_fd, kicked, NULL, s);
         qemu_chr_fe_set_handlers(&m->chr, mailbox_socket_can_read,
                                  mailbox_socket_read,
                                  socket_event, NULL, s, NULL, true);
@@ -291,9 +296,6 @@ void mailbox_socket_cleanup(VirtIOMailbox *m)
         g_free(m->signals);
         m->signals = NULL;
         return;
-    }
-    if (s->event_fd >= 0) {
-        qemu_set_fd_handler(s->event_fd, NULL, NULL, NULL);
     }
     forget_connection(s);
     qemu_chr_fe_deinit(&m->chr, false);

@@ -13,7 +13,7 @@ void mailbox_greet(MailboxSocket *s)
     unsigned n = mailbox_own_fds(s, fds);
     MailboxHello hello = {
         .magic = cpu_to_le32(MBOX_MAGIC),
-        .version = cpu_to_le32(MBOX_VERSION),
+        .version = cpu_to_le32(MAILBOX_PROTOCOL_VERSION),
         .side = cpu_to_le32(m->side),
         .max_message = cpu_to_le32(m->geometry.max_message),
         .common_size = cpu_to_le32(m->geometry.common_size),
@@ -26,7 +26,8 @@ void mailbox_greet(MailboxSocket *s)
         .generation = cpu_to_le32(m->generation),
     };
 
-    mailbox_put_frame(s, FRAME_HELLO, MBOX_VERSION, 0, sizeof(hello));
+    mailbox_put_frame(s, FRAME_HELLO, MAILBOX_PROTOCOL_VERSION, 0,
+                      sizeof(hello));
     g_byte_array_append(s->out, (uint8_t *)&hello, sizeof(hello));
     qemu_chr_fe_set_msgfds(&m->chr, fds, n);
     mailbox_flush_out(s);
@@ -64,7 +65,8 @@ static bool check_hello(VirtIOMailbox *m, const MailboxHello *hello,
                    MAILBOX_MAX_CPUS);
         return false;
     }
-    return check_same("version", hello->version, MBOX_VERSION, errp) &&
+    return check_same("version", hello->version, MAILBOX_PROTOCOL_VERSION,
+                      errp) &&
            check_same("max-message", hello->max_message, g->max_message,
                       errp) &&
            check_same("common-size", hello->common_size, g->common_size,

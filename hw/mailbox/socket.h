@@ -5,6 +5,9 @@
 
 #include "mailbox.h"
 
+/* Of what follows; the guest's interface has a version of its own. */
+#define MAILBOX_PROTOCOL_VERSION 2
+
 /* Frames on the socket (MB51), little-endian */
 typedef enum MailboxFrameType {
     FRAME_HELLO = 1,
@@ -30,7 +33,7 @@ typedef struct MailboxHello {
 
 #define MAILBOX_WINDOW 64       /* messages sent and not confirmed */
 
-/* One memfd per section that the side owns, its signals, its eventfd. */
+/* One memfd per section that the side owns, its signals, its doorbell. */
 #define MAILBOX_MAX_FDS (MAILBOX_SECTIONS + 2)
 
 typedef struct MailboxHeld {
@@ -44,10 +47,11 @@ struct MailboxSocket {
 
     /* This side's */
     int section_fds[MAILBOX_SECTIONS];
-    int signals_fd, event_fd;
+    int signals_fd;
     Error *migration_blocker;
 
     /* The connection */
+    int bell_fd, bell_far_end;
     bool greeted;
     MailboxFrame frame;         /* the one being looked at */
     GByteArray *in, *out;
@@ -65,7 +69,7 @@ struct MailboxSocket {
 
     /* The peer's */
     uint32_t peer_generation;
-    int peer_event_fd;
+    int peer_bell_fd;
     MailboxSignals *peer_signals;
     Object *peer_memory;
 };
@@ -101,7 +105,14 @@ unsigned mailbox_own_fds(MailboxSocket *s, int *fds);
 /* Takes over all descriptors, also when it fails. */
 bool mailbox_map_peer(MailboxSocket *s, int *fds, unsigned n, Error **errp);
 void mailbox_unmap_peer(MailboxSocket *s);
-void mailbox_kick_peer(MailboxSocket *s);
-void mailbox_drain_kicks(MailboxSocket *s);
+
+/* ---- socket-bell.c ---- */
+
+bool mailbox_bell_make(MailboxSocket *s, IOHandler *heard);
+void mailbox_bell_close(MailboxSocket *s);
+bool mailbox_bell_take(MailboxSocket *s, int fd, Error **errp);
+void mailbox_bell_forget_peers(MailboxSocket *s);
+void mailbox_bell_ring(MailboxSocket *s);
+bool mailbox_bell_hear(MailboxSocket *s);
 
 #endif

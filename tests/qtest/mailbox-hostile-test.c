@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The mailbox against guests that aim it at itself, and a peer that lies. */
 #include "qemu/osdep.h"
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -11,6 +10,9 @@
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
+
+#define HANG_LIMIT 60           /* seconds; a QEMU that hangs answers nothing */
+#define SIGNALS_ENABLED 16      /* in the page of doorbells and notifications */
 
 typedef struct Hello {
     uint32_t type, length;
@@ -23,6 +25,7 @@ typedef struct Liar {
     Hello hello;
     int fds[8], n;
     int socket;
+    int bell;                   /* where it hears */
 } Liar;
 
 static int sealed_memfd(size_t size, int seals)
@@ -39,11 +42,15 @@ static int sealed_memfd(size_t size, int seals)
 static void liar_init(Liar *liar)
 {
     int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    int bell[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bell),
+                    ==, 0);
 
     *liar = (Liar) {
         .hello = {
-            .type = 1, .length = 48, .a = 1, .magic = MBOX_MAGIC,
-            .version = 1, .side = 1, .max_message = 65536, .common = 0x10000,
+            .type = 1, .length = 48, .a = 2, .magic = MBOX_MAGIC,
+            .version = 2, .side = 1, .max_message = 65536, .common = 0x10000,
             .output = 0x10000, .upid = 0x1000, .ready = 1, .generation = 7,
         },
         .fds = {
@@ -51,10 +58,11 @@ static void liar_init(Liar *liar)
             sealed_memfd(0x10000, seals | F_SEAL_FUTURE_WRITE),
             sealed_memfd(0x1000, seals),
             sealed_memfd(0x1000, seals),
-            eventfd(0, EFD_CLOEXEC),
+            bell[1],
         },
         .n = 5,
         .socket = -1,
+        .bell = bell[0],
     };
 }
 
@@ -64,6 +72,7 @@ static void liar_done(Liar *liar)
         close(liar->fds[i]);
     }
     close(liar->socket);
+    close(liar->bell);
 }
 
 static void liar_connect(Liar *liar)
@@ -192,7 +201,7 @@ static void test_bad_memory(void)
                   kind == 2 ? sealed_memfd(0, seals) :
                   kind == 3 ? open("/dev/null", O_RDWR) :
                   kind == 4 ? open("/dev/zero", O_RDWR) :
-                  socket(AF_UNIX, SOCK_STREAM, 0);
+                  socket(AF_INET, SOCK_STREAM, 0);
             close(liar.fds[i]);
             liar.fds[i] = bad;
             liar_greet(&liar);
@@ -319,28 +328,93 @@ static void test_never_reads(void)
     side_close(&p, 0);
 }
 
-/* MB31: whatever is forged in the bitmaps, the receiver's lists decide */
-static void test_forged_signals(void)
+/* Of side 0: state, output, upid, common, signals, doorbell */
+#define HONEST_FDS 6
+
+static void liar_take_fds(Liar *liar, int *fds)
 {
-    TwoSides p;
-    Liar liar;
-    uint64_t one = 1;
     char control[1024], buf[4096];
     struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
     struct msghdr msg = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
         .msg_controllen = sizeof(control),
     };
-    int *fds;
+
+    g_assert_cmpint(recvmsg(liar->socket, &msg, 0), >, 0);
+    memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), HONEST_FDS * sizeof(int));
+}
+
+static void close_all(int *fds)
+{
+    for (int i = 0; i < HONEST_FDS; i++) {
+        close(fds[i]);
+    }
+}
+
+/* MB56: a doorbell that is full, and whose other copy is blocking */
+static void test_full_doorbell(void)
+{
+    enum { RINGS = 3000 };
+    uint64_t open = 1;
+    TwoSides p;
+    Liar liar;
+
+    side_open(&p, 0, "");
+    liar_init(&liar);
+    g_assert_cmpint(pwrite(liar.fds[3], &open, 8,
+                           SIGNALS_ENABLED), ==, 8);
+    liar_greet(&liar);
+    wait_for_link(&p.e[0], MBOX_LINK_UP);
+    alarm(HANG_LIMIT);
+    for (int i = 0; i < RINGS; i++) {
+        ring(&p.e[0], 0);
+    }
+    alarm(0);
+    g_assert_cmpint(counter(&p.e[0], MBOX_COUNT_RING_POSTED) +
+                    counter(&p.e[0], MBOX_COUNT_RING_COALESCED), ==, RINGS);
+    g_assert_cmpint(recv(liar.bell, &open, 1, MSG_DONTWAIT), ==, 1);
+    liar_done(&liar);
+    wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+    side_close(&p, 0);
+}
+
+/* MB55: a doorbell that the peer shuts down is no doorbell */
+static void test_shut_doorbell(void)
+{
+    int fds[HONEST_FDS];
+    TwoSides p;
+    Liar liar;
+
+    side_open(&p, 0, "");
+    liar_init(&liar);
+    liar_greet(&liar);
+    liar_take_fds(&liar, fds);
+    wait_for_link(&p.e[0], MBOX_LINK_UP);
+    shutdown(fds[5], SHUT_RDWR);
+    expect_hang_up(&liar);
+    wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+    close_all(fds);
+    liar_done(&liar);
+    liar_init(&liar);
+    liar_greet(&liar);                          /* the next one is welcome */
+    wait_for_link(&p.e[0], MBOX_LINK_UP);
+    liar_done(&liar);
+    side_close(&p, 0);
+}
+
+/* MB31: whatever is forged in the bitmaps, the receiver's lists decide */
+static void test_forged_signals(void)
+{
+    TwoSides p;
+    Liar liar;
+    int fds[HONEST_FDS];
     uint64_t *signals;
 
     side_open(&p, 0, ",apic-first=0x40,apic-count=2");
     liar_init(&liar);
     liar_greet(&liar);
-    g_assert_cmpint(recvmsg(liar.socket, &msg, 0), >, 0);
-    fds = (int *)CMSG_DATA(CMSG_FIRSTHDR(&msg));
+    liar_take_fds(&liar, fds);
     wait_for_link(&p.e[0], MBOX_LINK_UP);
-    /* The memories of side 0: state, output, upid, common, signals, event */
     g_assert_true(mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED,
                        fds[0], 0) == MAP_FAILED);
     g_assert_true(mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -352,23 +426,19 @@ static void test_forged_signals(void)
                    0);
     g_assert_true(signals != MAP_FAILED);
     memset(signals, 0xff, 0x1000);
-    g_assert_cmpint(write(fds[5], &one, 8), ==, 8);
+    g_assert_cmpint(write(fds[5], "", 1), ==, 1);
     WAIT_UNTIL(counter(&p.e[0], MBOX_COUNT_INJECT_REFUSED) == 64 * 256);
     g_assert_cmpint(counter(&p.e[0], MBOX_COUNT_INJECTED), ==, 0);
     g_assert_cmpint(counter(&p.e[0], MBOX_COUNT_RUNG), ==, 0);
     g_assert_cmphex(reg64(&p.e[0], MBOX_REG_PENDING), ==, 0);
     munmap(signals, 0x1000);
-    for (int i = 0; i < 6; i++) {
-        close(fds[i]);
-    }
+    close_all(fds);
     liar_done(&liar);
     wait_for_link(&p.e[0], MBOX_LINK_DOWN);
     side_close(&p, 0);
 }
 
 /* ---- A guest that aims the device at itself ---- */
-
-#define HANG_LIMIT 60           /* seconds; a QEMU that hangs answers nothing */
 
 static uint64_t notify_address(Endpoint *e, unsigned queue)
 {
@@ -475,6 +545,10 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/hostile/MB55-half-frames", test_half_frames);
     qtest_add_func("/mailbox/hostile/MB55-too-many", test_too_many_messages);
     qtest_add_func("/mailbox/hostile/MB56-never-reads", test_never_reads);
+    qtest_add_func("/mailbox/hostile/MB56-full-doorbell",
+                   test_full_doorbell);
+    qtest_add_func("/mailbox/hostile/MB55-shut-doorbell",
+                   test_shut_doorbell);
     qtest_add_func("/mailbox/hostile/MB31-forged-signals",
                    test_forged_signals);
     qtest_add_func("/mailbox/hostile/MB49-feeds-itself", test_feeds_itself);

@@ -215,9 +215,11 @@ typedef struct Greeting {
 static void liar_greets(void)
 {
     Greeting greeting = {
-        .frame = { FRAME_HELLO, sizeof(MailboxHello), MBOX_VERSION, 0 },
+        .frame = { FRAME_HELLO, sizeof(MailboxHello),
+                   MAILBOX_PROTOCOL_VERSION, 0 },
         .hello = {
-            MBOX_MAGIC, MBOX_VERSION, 1, 64, 4096, 4096, 4096, 0x50, 2,
+            MBOX_MAGIC, MAILBOX_PROTOCOL_VERSION, 1, 64, 4096, 4096, 4096,
+            0x50, 2,
             draw(2), draw(256), draw(256),
         },
     };

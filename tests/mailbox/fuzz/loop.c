@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The main loop and the socket: what comes when is the input's choice. */
 #include "world.h"
-#include <poll.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include "chardev/char.h"
 #include "qemu/main-loop.h"
 #include "qemu/memfd.h"
@@ -160,7 +159,7 @@ void qemu_del_vm_change_state_handler(VMChangeStateEntry *e)
     g_free(e);
 }
 
-/* ---- Event descriptors ---- */
+/* ---- Descriptors ---- */
 
 static struct {
     int fd;
@@ -294,6 +293,11 @@ void qemu_chr_fe_disconnect(CharBackend *be)
     port_close(port_of_backend(be));
 }
 
+int qemu_socketpair(int domain, int type, int protocol, int sv[2])
+{
+    return socketpair(domain, type | SOCK_CLOEXEC, protocol, sv);
+}
+
 static void set_open(Port *port, bool open)
 {
     if (port->m && port->read && port->open != open) {
@@ -355,9 +359,18 @@ void port_deliver(Port *port, size_t most)
 
 /* ---- Descriptors of a peer that may lie ---- */
 
-enum { GOOD, UNSEALED, LONGER, EMPTY, NO_MEMORY, EVENT, KINDS };
+enum { GOOD, UNSEALED, LONGER, EMPTY, NO_MEMORY, BELL, KINDS };
 
 static int pool[5][KINDS];
+
+/* One end, blocking; the other stays open, and nobody reads there. */
+static int bell(void)
+{
+    int ends[2];
+
+    g_assert(!socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+    return ends[0];
+}
 
 static int sealed(size_t size, int seals)
 {
@@ -371,7 +384,7 @@ void liar_init(void)
     for (int i = 0; i < 5; i++) {
         for (int kind = 0; kind < KINDS; kind++) {
             pool[i][kind] = kind == NO_MEMORY ? open("/dev/zero", O_RDWR) :
-                kind == EVENT || i == 4 ? eventfd(0, EFD_NONBLOCK) :
+                kind == BELL || i == 4 ? bell() :
                 sealed(kind == LONGER ? 8192 : kind == EMPTY ? 0 : 4096,
                        kind == UNSEALED ? F_SEAL_GROW :
                        seals | F_SEAL_SEAL);
