@@ -184,6 +184,21 @@ void mailbox_publish_doorbells(VirtIOMailbox *m)
     mailbox_update_state_page(m);
 }
 
+/*
+ * What is pending still, or was rung while it was closed, is rung now: its
+ * one-shot interrupt may have come to somebody who was not listening.
+ */
+void mailbox_open_doorbells(VirtIOMailbox *m, uint64_t opened)
+{
+    uint64_t waiting = qatomic_read(&m->signals->pending) & opened;
+
+    m->r.latched &= ~opened;
+    if (waiting) {
+        qatomic_or(&m->signals->rung, waiting);
+        mailbox_take_signals(m);
+    }
+}
+
 /* MB24: without MSI-X it is a change of configuration, as for any virtio. */
 static void interrupt_for(VirtIOMailbox *m, unsigned doorbell)
 {

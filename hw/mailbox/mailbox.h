@@ -293,6 +293,7 @@ void mailbox_clear_pending(VirtIOMailbox *m, uint64_t bits);
 void mailbox_publish_doorbells(VirtIOMailbox *m);
 void mailbox_bound_allow_list(VirtIOMailbox *m);     /* MB31 */
 void mailbox_set_ring_msix(VirtIOMailbox *m, unsigned doorbell, uint32_t entry);
+void mailbox_open_doorbells(VirtIOMailbox *m, uint64_t opened);     /* MB20 */
 
 /* ---- route.c, inject.c ---- */
 

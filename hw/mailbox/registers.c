@@ -109,6 +109,8 @@ void mailbox_bound_allow_list(VirtIOMailbox *m)
 static void write_plain(VirtIOMailbox *m, uint64_t *plain, hwaddr addr,
                         uint32_t value)
 {
+    uint64_t closed = ~m->r.enable;
+
     if (plain == &m->r.bind_address && mailbox_is_bound(m)) {
         mailbox_guest_error(m, "BIND_ADDRESS written while queue 1 is bound");
         return;
@@ -116,6 +118,7 @@ static void write_plain(VirtIOMailbox *m, uint64_t *plain, hwaddr addr,
     *plain = deposit64(*plain, HIGH_HALF(addr), 32, value);
     mailbox_bound_allow_list(m);
     mailbox_publish_doorbells(m);
+    mailbox_open_doorbells(m, m->r.enable & closed);
 }
 
 static void write_bind_vector(VirtIOMailbox *m, uint32_t value)

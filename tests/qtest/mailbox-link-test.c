@@ -64,6 +64,34 @@ static void test_one_shot(void)
     pair_close(&p);
 }
 
+/* MB20: closed with its bit set, it is rung when it is opened again */
+static void test_open_again(void)
+{
+    Pair p;
+
+    pair_open(&p, "", "");
+    set64(&p.b, MBOX_REG_ONE_SHOT, 2);
+    set64(&p.b, MBOX_REG_ENABLE, 3);
+    ring(&p.a, 1);
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_RUNG_INTERRUPTS), ==, 1);
+    set64(&p.b, MBOX_REG_ENABLE, 1);
+    g_assert_cmphex(reg64(&p.b, MBOX_REG_PENDING), ==, 0);
+    g_assert_cmpint(ring(&p.a, 1), ==, MBOX_RING_REFUSED);
+    set64(&p.b, MBOX_REG_ENABLE, 3);
+    g_assert_cmphex(reg64(&p.b, MBOX_REG_PENDING), ==, 2);
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_RUNG_INTERRUPTS), ==, 2);
+    set64(&p.b, MBOX_REG_ENABLE, 3);            /* open already */
+    ring(&p.a, 1);                              /* still one-shot */
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_RUNG_INTERRUPTS), ==, 2);
+    set64(&p.b, MBOX_REG_PENDING, 2);
+    set64(&p.b, MBOX_REG_ENABLE, 0);
+    set64(&p.b, MBOX_REG_ENABLE, 3);            /* nothing pending */
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_RUNG_INTERRUPTS), ==, 2);
+    ring(&p.a, 1);
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_RUNG_INTERRUPTS), ==, 3);
+    pair_close(&p);
+}
+
 /* MB24 */
 static void test_doorbell_msix(void)
 {
@@ -511,6 +539,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/mailbox/MB20-doorbell", test_doorbell);
     qtest_add_func("/mailbox/MB23-one-shot", test_one_shot);
+    qtest_add_func("/mailbox/MB20-open-again", test_open_again);
     qtest_add_func("/mailbox/MB24-msix", test_doorbell_msix);
     qtest_add_func("/mailbox/MB17-doorbell-latency", test_doorbell_latency);
     qtest_add_func("/mailbox/MB6-sections", test_sections);
