@@ -5,7 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
-#include "exec/ram_addr.h"
+#include "exec/memory.h"
 #include "hw/pci/pci.h"
 #include "target/i386/uintr/inject.h"
 #include "target/i386/uintr/upid.h"
@@ -51,25 +51,37 @@ void mailbox_inject(VirtIOMailbox *m, unsigned cpu, unsigned vector)
 
 /* ---- A receive queue bound to a UPID ---- */
 
+static bool is_ram(VirtIOMailbox *m)
+{
+    hwaddr offset, length = sizeof(UintrUpid);
+    MemoryRegion *mr = address_space_translate(VIRTIO_DEVICE(m)->dma_as,
+                                               m->r.bind_address, &offset,
+                                               &length, true,
+                                               MEMTXATTRS_UNSPECIFIED);
+
+    return length == sizeof(UintrUpid) &&
+           memory_access_is_direct(mr, true, MEMTXATTRS_UNSPECIFIED);
+}
+
 /* The UPID in host memory, or null if it is not RAM.  Under RCU. */
-static void *map_upid(VirtIOMailbox *m, MemoryRegion **mr, hwaddr *offset)
+static void *map_upid(VirtIOMailbox *m)
 {
     hwaddr length = sizeof(UintrUpid);
 
-    *mr = address_space_translate(VIRTIO_DEVICE(m)->dma_as, m->r.bind_address,
-                                  offset, &length, true,
-                                  MEMTXATTRS_UNSPECIFIED);
-    if (length < sizeof(UintrUpid) ||
-        !memory_access_is_direct(*mr, true, MEMTXATTRS_UNSPECIFIED)) {
-        return NULL;
-    }
-    return qemu_map_ram_ptr((*mr)->ram_block, *offset);
+    return is_ram(m) ? address_space_map(VIRTIO_DEVICE(m)->dma_as,
+                                         m->r.bind_address, &length, true,
+                                         MEMTXATTRS_UNSPECIFIED) : NULL;
+}
+
+/* As after any DMA: the page is dirty, and code in it is translated anew. */
+static void unmap_upid(VirtIOMailbox *m, void *host)
+{
+    address_space_unmap(VIRTIO_DEVICE(m)->dma_as, host, sizeof(UintrUpid),
+                        true, sizeof(UintrUpid));
 }
 
 static uint32_t check_binding(VirtIOMailbox *m)
 {
-    MemoryRegion *mr;
-    hwaddr offset;
     RCU_READ_LOCK_GUARD();
 
     if (!virtio_vdev_has_feature(VIRTIO_DEVICE(m), MBOX_F_POST)) {
@@ -78,7 +90,7 @@ static uint32_t check_binding(VirtIOMailbox *m)
     if (m->r.bind_vector >= UINTR_VECTORS) {
         return MBOX_BIND_BAD_VECTOR;
     }
-    if (m->r.bind_address % UPID_ALIGN || !map_upid(m, &mr, &offset)) {
+    if (m->r.bind_address % UPID_ALIGN || !is_ram(m)) {
         return MBOX_BIND_BAD_ADDRESS;
     }
     return MBOX_BIND_ON;
@@ -136,17 +148,17 @@ static bool post_to(void *host, uint8_t vector, UintrUpid *old)
 
 static bool post_in_memory(VirtIOMailbox *m, UintrUpid *old)
 {
-    MemoryRegion *mr;
-    hwaddr offset;
     void *host;
+    bool posted;
     RCU_READ_LOCK_GUARD();
 
-    host = map_upid(m, &mr, &offset);
-    if (!host || !post_to(host, m->r.bind_vector, old)) {
+    host = map_upid(m);
+    if (!host) {
         return false;
     }
-    memory_region_set_dirty(mr, offset, sizeof(UintrUpid));
-    return true;
+    posted = post_to(host, m->r.bind_vector, old);
+    unmap_upid(m, host);
+    return posted;
 }
 
 /* MB36: NDST is the driver's; it may name CPUs of its own side only. */

@@ -222,6 +222,23 @@ static void test_routed(void)
 
 /* MB31: not the destination, not the vector, not beyond the window */
 static void test_not_allowed(void)
+/* MB35: "mov $0, %eax; ret" in a PIR, where a post of vector 8 makes it $1 */
+static void test_code_in_upid(void)
+{
+    static struct upid code;
+    uint32_t (*run_it)(void) = (void *)&code.pir;
+
+    setup();
+    upid_init(&code, NV, SIDE1_CPU);
+    code.low |= UPID_SN;
+    code.pir = 0x0000c300000000b8;
+    CHECK(mbox_bind(&b, &code, 8, apic_is_x2()));
+    CHECK_EQ(run_it(), 0);
+    CHECK_EQ(mbox_send(&a, "message", 8), MBOX_STATUS_DELIVERED);
+    CHECK_EQ(mbox_counter(&b, MBOX_COUNT_POST_COALESCED), 1);
+    CHECK_EQ(run_it(), 1);
+}
+
 {
     struct upid *upid;
 
@@ -306,3 +323,4 @@ const struct test tests[] = {
     { "MB44-events", test_events },
     {}
 };
+    { "MB35-code-in-upid", test_code_in_upid },

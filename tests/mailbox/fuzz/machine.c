@@ -334,8 +334,7 @@ void memory_region_set_readonly(MemoryRegion *mr, bool readonly)
 
 void memory_region_set_dirty(MemoryRegion *mr, hwaddr addr, hwaddr size)
 {
-    g_assert(mr == &ram_region ? addr + size <= GUEST_RAM :
-             addr + size <= memory_region_size(mr));
+    g_assert(addr + size <= memory_region_size(mr));
 }
 
 void memory_region_transaction_begin(void)
@@ -362,6 +361,24 @@ MemoryRegion *flatview_translate(FlatView *fv, hwaddr addr, hwaddr *xlat,
     }
     *len = MIN(*len, GUEST_RAM - addr);
     return &ram_region;
+}
+
+/* Of RAM only: see is_ram() in inject.c. */
+void *address_space_map(AddressSpace *as, hwaddr addr, hwaddr *plen,
+                        bool is_write, MemTxAttrs attrs)
+{
+    g_assert(addr + *plen <= GUEST_RAM);
+    return guest_ram + addr;
+}
+
+void address_space_unmap(AddressSpace *as, void *buffer, hwaddr len,
+                         bool is_write, hwaddr access_len)
+{
+    g_assert(is_write && access_len == len);
+}
+
+void vmstate_unregister_ram(MemoryRegion *mr, DeviceState *dev)
+{
 }
 
 void *qemu_map_ram_ptr(RAMBlock *block, ram_addr_t addr)
