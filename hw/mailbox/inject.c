@@ -98,6 +98,7 @@ static uint32_t check_binding(VirtIOMailbox *m)
 
 void mailbox_bind(VirtIOMailbox *m, uint32_t control)
 {
+    m->post_failure_told = false;
     m->r.bind_control = control & (MBOX_BIND_ENABLE | MBOX_BIND_X2APIC);
     m->r.bind_status = control & MBOX_BIND_ENABLE ? check_binding(m) :
                        MBOX_BIND_OFF;
@@ -188,7 +189,8 @@ void mailbox_post(VirtIOMailbox *m)
             counter = MBOX_COUNT_POSTED;
         }
     }
-    if (counter == MBOX_COUNT_POST_FAILED) {
+    if (counter == MBOX_COUNT_POST_FAILED && !m->post_failure_told) {
+        m->post_failure_told = true;    /* the peer decides how many come */
         mailbox_guest_error(m, "queue 1 is bound to a UPID at 0x%" PRIx64
                             " that is not RAM, has a reserved bit set, or "
                             "names no CPU of this side", m->r.bind_address);

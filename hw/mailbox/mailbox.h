@@ -175,6 +175,7 @@ struct VirtIOMailbox {
     QEMUBH *more;               /* for a queue that does not come to an end */
     uint32_t times_emptied;     /* the flights, all at once */
     MailboxSignals *signals;
+    bool post_failure_told;     /* one line in the log for each binding */
     MailboxPeer peer;
     VirtIOMailbox *local;       /* peer-local.c */
     MailboxSocket *socket;      /* peer-socket.c */

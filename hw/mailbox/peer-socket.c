@@ -15,6 +15,9 @@
 #include "system/tcg.h"
 #include "socket.h"
 
+#define MOST_COMPLAINTS 20      /* in each period */
+#define COMPLAINTS_PERIOD_MS 60000
+
 /* ---- As a peer ---- */
 
 static MailboxVerdict socket_send(VirtIOMailbox *m,
@@ -106,9 +109,23 @@ const MailboxPeerOps mailbox_socket_ops = {
 /* ---- The connection ---- */
 
 /*
- * One line for each new complaint: a client that tries again and again does
- * not fill the log.
+ * One line for each new complaint, and not too many of those: a client that
+ * tries again and again does not fill the log.
  */
+static bool may_complain(MailboxSocket *s, const char *text)
+{
+    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+
+    if (!g_strcmp0(text, s->last_complaint)) {
+        return false;
+    }
+    if (now - s->complaints_since >= COMPLAINTS_PERIOD_MS) {
+        s->complaints_since = now;
+        s->complaints = 0;
+    }
+    return s->complaints++ < MOST_COMPLAINTS;
+}
+
 void mailbox_lose(MailboxSocket *s, const char *format, ...)
 {
     g_autofree char *text = NULL;
@@ -117,8 +134,10 @@ void mailbox_lose(MailboxSocket *s, const char *format, ...)
     va_start(ap, format);
     text = g_strdup_vprintf(format, ap);
     va_end(ap);
-    if (g_strcmp0(text, s->last_complaint)) {
-        warn_report("%s: peer refused: %s", mailbox_name(s->m), text);
+    if (may_complain(s, text)) {
+        warn_report("%s: peer refused: %s%s", mailbox_name(s->m), text,
+                    s->complaints < MOST_COMPLAINTS ? "" :
+                    " (the next ones are not told for a minute)");
         g_free(s->last_complaint);
         s->last_complaint = g_steal_pointer(&text);
     }
@@ -227,6 +246,7 @@ static MailboxSocket *socket_new(VirtIOMailbox *m)
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
         s->section_fds[i] = -1;
     }
+    s->complaints_since = -COMPLAINTS_PERIOD_MS;
     s->out = g_byte_array_new();
     s->in = g_byte_array_new();
     s->ping_timer = timer_new_ms(QEMU_CLOCK_REALTIME, ping, s);

@@ -66,6 +66,8 @@ struct MailboxSocket {
     QEMUBH *hang_up;            /* a reader cannot close under itself */
     bool hanging_up;
     char *last_complaint;
+    unsigned complaints;
+    int64_t complaints_since;
 
     /* The peer's */
     uint32_t peer_generation;

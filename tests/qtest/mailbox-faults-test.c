@@ -121,32 +121,6 @@ static void test_chain(const void *data)
 
 /* ---- What the log says ---- */
 
-static char *log_path;
-
-/* From now on QEMU's standard error goes into the file. */
-static int redirect(void)
-{
-    int old = dup(2), fd = open(log_path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
-
-    g_assert_cmpint(fd, >=, 0);
-    dup2(fd, 2);
-    close(fd);
-    return old;
-}
-
-static void expect_log(int old, const char *text)
-{
-    g_autofree char *log = NULL;
-
-    dup2(old, 2);
-    close(old);
-    g_assert_true(g_file_get_contents(log_path, &log, NULL, NULL));
-    if (!strstr(log, text)) {
-        g_test_message("no \"%s\" in: %s", text, log);
-        g_test_fail();
-    }
-}
-
 /* The second piece finds QEMU's bounce buffer taken: the classic message. */
 static void test_bogus_descriptor(void)
 {
@@ -154,14 +128,14 @@ static void test_bogus_descriptor(void)
         .desc = { { NOWHERE, 4096, N, 1 }, { NOWHERE, 4096, N, 2 },
                   { RAM, 16, W, 0 } },
     };
-    int old = redirect();
+    int old = log_start();
     Pair p;
 
     pair_open(&p, "", " -d guest_errors");
     offer_chain(&p, &p.a, MBOX_QUEUE_TX, &twice);
     g_assert_true(needs_reset(&p.a));
     pair_close(&p);
-    expect_log(old, "bogus descriptor or out of resources: "
+    log_expect(old, "bogus descriptor or out of resources: "
                "virtio-uintr-mailbox, queue 0, chain 0, "
                "address 0xffff800000001000");
 }
@@ -172,19 +146,19 @@ static void test_virtual_address(void)
     static const Chain once = {
         .desc = { { NOWHERE, 64, N, 1 }, { RAM, 16, W, 0 } },
     };
-    int old = redirect();
+    int old = log_start();
     Pair p;
 
     pair_open(&p, "", " -d guest_errors");
     offer_chain(&p, &p.a, MBOX_QUEUE_TX, &once);
     pair_close(&p);
-    expect_log(old, "a: queue 0, descriptor chain 0: buffer at "
+    log_expect(old, "a: queue 0, descriptor chain 0: buffer at "
                "0xffff800000001000, 64 bytes, is not RAM");
 }
 
 static void test_queue_not_enabled(void)
 {
-    int old = redirect();
+    int old = log_start();
     Pair p;
 
     pair_open(&p, "", " -d guest_errors");
@@ -194,38 +168,38 @@ static void test_queue_not_enabled(void)
                    MBOX_QUEUE_RX * p.a.dev->notify_off_multiplier,
                    MBOX_QUEUE_RX);
     pair_close(&p);
-    expect_log(old, "virtio-uintr-mailbox: queue 1 notified, but it is not "
+    log_expect(old, "virtio-uintr-mailbox: queue 1 notified, but it is not "
                "set up");
 }
 
 static void test_wrong_notify_offset(void)
 {
-    int old = redirect();
+    int old = log_start();
     Pair p;
 
     pair_open(&p, "", " -d guest_errors");
     qpci_io_writew(p.a.dev->pdev, p.a.dev->bar, p.a.dev->notify_cfg_offset,
                    MBOX_QUEUE_RX);
     pair_close(&p);
-    expect_log(old, "virtio-uintr-mailbox: queue 1 written to the "
+    log_expect(old, "virtio-uintr-mailbox: queue 1 written to the "
                "notification address of queue 0");
 }
 
 static void test_register_log(void)
 {
-    int old = redirect();
+    int old = log_start();
     Pair p;
 
     pair_open(&p, "", " -d guest_errors");
     set32(&p.a, MBOX_REG_LINK, 1);
     pair_close(&p);
-    expect_log(old, "a: write of 0x1 to register 0x008, which is read-only");
+    log_expect(old, "a: write of 0x1 to register 0x008, which is read-only");
 }
 
 /* MB32: the local APIC is told which device it hears from, 05.0 */
 static void test_requester(void)
 {
-    int old = redirect();
+    int old = log_start();
     Pair p;
     uint64_t upid;
 
@@ -238,7 +212,7 @@ static void test_requester(void)
     offer_buffer(&p.b, 8);
     send_message(&p.a, 8, 1);
     pair_close(&p);
-    expect_log(old, "from device 0x28 mode 0 vector 0x60");
+    log_expect(old, "from device 0x28 mode 0 vector 0x60");
 }
 
 /* ---- Anything at all ---- */
@@ -328,7 +302,7 @@ static void test_chaos(void)
 {
     Chaos c = { .state = rig_number("FARBELL_SEED", 1) };
     uint64_t inputs = rig_number("FARBELL_FUZZ", 2000);
-    int old = redirect();
+    int old = log_start();
 
     /* QEMU has a line for each broken chain; nobody reads thousands */
     pair_open(&c.p, ",latency-ns=500,apic-first=0x40,apic-count=2",
@@ -346,16 +320,12 @@ static void test_chaos(void)
     g_assert_cmpint(report_status(&c.p.b, send_message(&c.p.b, 8, 1)), ==,
                     MBOX_STATUS_DELIVERED);
     pair_close(&c.p);
-    dup2(old, 2);
-    close(old);
+    g_free(log_end(old));
 }
 
 int main(int argc, char **argv)
 {
-    int status;
-
     g_test_init(&argc, &argv, NULL);
-    close(g_file_open_tmp("mailbox-log-XXXXXX", &log_path, NULL));
     for (int i = 0; i < ARRAY_SIZE(chains); i++) {
         g_autofree char *name = g_strdup_printf("/mailbox/MB18-chain/%s",
                                                 chains[i].name);
@@ -370,7 +340,5 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/log/register", test_register_log);
     qtest_add_func("/mailbox/log/MB32-requester", test_requester);
     qtest_add_func("/mailbox/chaos", test_chaos);
-    status = g_test_run();
-    unlink(log_path);
-    return status;
+    return g_test_run();
 }

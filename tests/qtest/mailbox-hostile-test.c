@@ -3,134 +3,8 @@
 #include "qemu/osdep.h"
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include "libqtest.h"
-#include "mailbox-rig.h"
-
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
-
-#define HANG_LIMIT 60           /* seconds; a QEMU that hangs answers nothing */
-#define SIGNALS_ENABLED 16      /* in the page of doorbells and notifications */
-
-typedef struct Hello {
-    uint32_t type, length;
-    uint64_t a, b;
-    uint32_t magic, version, side, max_message, common, output, upid;
-    uint32_t apic_first, apic_count, ready, state_word, generation;
-} QEMU_PACKED Hello;
-
-typedef struct Liar {
-    Hello hello;
-    int fds[8], n;
-    int socket;
-    int bell;                   /* where it hears */
-} Liar;
-
-static int sealed_memfd(size_t size, int seals)
-{
-    int fd = memfd_create("liar", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    g_assert_cmpint(fd, >=, 0);
-    g_assert_cmpint(ftruncate(fd, size), ==, 0);
-    g_assert_cmpint(fcntl(fd, F_ADD_SEALS, seals), ==, 0);
-    return fd;
-}
-
-/* All that an honest side 1 would send */
-static void liar_init(Liar *liar)
-{
-    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-    int bell[2];
-
-    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bell),
-                    ==, 0);
-
-    *liar = (Liar) {
-        .hello = {
-            .type = 1, .length = 48, .a = 2, .magic = MBOX_MAGIC,
-            .version = 2, .side = 1, .max_message = 65536, .common = 0x10000,
-            .output = 0x10000, .upid = 0x1000, .ready = 1, .generation = 7,
-        },
-        .fds = {
-            sealed_memfd(0x1000, seals | F_SEAL_FUTURE_WRITE),
-            sealed_memfd(0x10000, seals | F_SEAL_FUTURE_WRITE),
-            sealed_memfd(0x1000, seals),
-            sealed_memfd(0x1000, seals),
-            bell[1],
-        },
-        .n = 5,
-        .socket = -1,
-        .bell = bell[0],
-    };
-}
-
-static void liar_done(Liar *liar)
-{
-    for (int i = 0; i < liar->n; i++) {
-        close(liar->fds[i]);
-    }
-    close(liar->socket);
-    close(liar->bell);
-}
-
-static void liar_connect(Liar *liar)
-{
-    struct sockaddr_un to = { .sun_family = AF_UNIX };
-
-    liar->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    g_strlcpy(to.sun_path, socket_path, sizeof(to.sun_path));
-    g_assert_cmpint(connect(liar->socket, (struct sockaddr *)&to, sizeof(to)),
-                    ==, 0);
-}
-
-static void liar_send(Liar *liar, const void *data, size_t size, int n)
-{
-    char control[CMSG_SPACE(sizeof(liar->fds))] = { };
-    struct iovec iov = { .iov_base = (void *)data, .iov_len = size };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-    if (n) {
-        struct cmsghdr *cmsg;
-
-        msg.msg_control = control;
-        msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
-        memcpy(CMSG_DATA(cmsg), liar->fds, n * sizeof(int));
-    }
-    if (sendmsg(liar->socket, &msg, MSG_NOSIGNAL) < 0) {
-        g_assert_true(errno == EPIPE || errno == ECONNRESET);
-    }
-}
-
-static void liar_greet(Liar *liar)
-{
-    liar_connect(liar);
-    liar_send(liar, &liar->hello, sizeof(liar->hello), liar->n);
-}
-
-/* The other end hangs up, whatever it has sent before. */
-static void expect_hang_up(Liar *liar)
-{
-    struct timeval limit = { .tv_sec = 10 };
-    char buf[4096];
-    ssize_t n;
-
-    setsockopt(liar->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    do {
-        n = recv(liar->socket, buf, sizeof(buf), 0);
-    } while (n > 0);
-    g_assert_true(n == 0 || errno == ECONNRESET);
-}
-
-static void expect_alive(Endpoint *e)
-{
-    g_assert_cmphex(reg32(e, MBOX_REG_MAGIC), ==, MBOX_MAGIC);
-}
+#include "mailbox-liar.h"
 
 /* A liar who tells the truth is taken for a peer: so the others are judged. */
 static void test_honest(void)
@@ -222,17 +96,6 @@ static void test_bad_memory(void)
     side_close(&p, 0);
 }
 
-static void put_frame(Liar *liar, uint32_t type, uint32_t length, uint64_t a,
-                      uint64_t b)
-{
-    struct {
-        uint32_t type, length;
-        uint64_t a, b;
-    } QEMU_PACKED frame = { type, length, a, b };
-
-    liar_send(liar, &frame, sizeof(frame), 0);
-}
-
 /* MB55: frames that cannot be */
 static void test_bad_frames(void)
 {
@@ -256,7 +119,7 @@ static void test_bad_frames(void)
         liar_init(&liar);
         liar_greet(&liar);
         wait_for_link(&p.e[0], MBOX_LINK_UP);
-        put_frame(&liar, cases[i].type, cases[i].length, cases[i].a,
+        liar_put_frame(&liar, cases[i].type, cases[i].length, cases[i].a,
                   cases[i].b);
         expect_hang_up(&liar);
         wait_for_link(&p.e[0], MBOX_LINK_DOWN);
@@ -295,7 +158,7 @@ static void test_too_many_messages(void)
     liar_greet(&liar);
     wait_for_link(&p.e[0], MBOX_LINK_UP);
     for (int i = 0; i < 65; i++) {
-        put_frame(&liar, 2, sizeof(text), i,
+        liar_put_frame(&liar, 2, sizeof(text), i,
                   reg32(&p.e[0], MBOX_REG_GENERATION));
         liar_send(&liar, text, sizeof(text), 0);
     }
@@ -317,7 +180,7 @@ static void test_never_reads(void)
     liar_greet(&liar);
     wait_for_link(&p.e[0], MBOX_LINK_UP);
     for (int i = 0; i < 100000; i++) {
-        put_frame(&liar, 6, 0, 0, 0);           /* pings want pongs */
+        liar_put_frame(&liar, 6, 0, 0, 0);           /* pings want pongs */
         if (i % 1000 == 0) {
             set32(&p.e[0], MBOX_REG_STATE_WORD, i + 1);
             expect_alive(&p.e[0]);
@@ -326,29 +189,6 @@ static void test_never_reads(void)
     wait_for_link(&p.e[0], MBOX_LINK_DOWN);
     liar_done(&liar);
     side_close(&p, 0);
-}
-
-/* Of side 0: state, output, upid, common, signals, doorbell */
-#define HONEST_FDS 6
-
-static void liar_take_fds(Liar *liar, int *fds)
-{
-    char control[1024], buf[4096];
-    struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
-    struct msghdr msg = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-        .msg_controllen = sizeof(control),
-    };
-
-    g_assert_cmpint(recvmsg(liar->socket, &msg, 0), >, 0);
-    memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), HONEST_FDS * sizeof(int));
-}
-
-static void close_all(int *fds)
-{
-    for (int i = 0; i < HONEST_FDS; i++) {
-        close(fds[i]);
-    }
 }
 
 /* MB56: a doorbell that is full, and whose other copy is blocking */
@@ -393,7 +233,7 @@ static void test_shut_doorbell(void)
     shutdown(fds[5], SHUT_RDWR);
     expect_hang_up(&liar);
     wait_for_link(&p.e[0], MBOX_LINK_DOWN);
-    close_all(fds);
+    liar_close_fds(fds);
     liar_done(&liar);
     liar_init(&liar);
     liar_greet(&liar);                          /* the next one is welcome */
@@ -432,7 +272,7 @@ static void test_forged_signals(void)
     g_assert_cmpint(counter(&p.e[0], MBOX_COUNT_RUNG), ==, 0);
     g_assert_cmphex(reg64(&p.e[0], MBOX_REG_PENDING), ==, 0);
     munmap(signals, 0x1000);
-    close_all(fds);
+    liar_close_fds(fds);
     liar_done(&liar);
     wait_for_link(&p.e[0], MBOX_LINK_DOWN);
     side_close(&p, 0);

@@ -54,6 +54,42 @@ uint64_t rig_number(const char *name, uint64_t fallback)
     return text && !qemu_strtou64(text, NULL, 0, &number) ? number : fallback;
 }
 
+static int log_file;
+
+int log_start(void)
+{
+    g_autofree char *path = NULL;
+    int old = dup(2);
+
+    log_file = g_file_open_tmp("mailbox-log-XXXXXX", &path, NULL);
+    g_assert_cmpint(log_file, >=, 0);
+    unlink(path);
+    dup2(log_file, 2);
+    return old;
+}
+
+char *log_end(int old)
+{
+    off_t size = lseek(log_file, 0, SEEK_END);
+    char *text = g_malloc0(size + 1);
+
+    dup2(old, 2);
+    close(old);
+    g_assert_cmpint(pread(log_file, text, size, 0), ==, size);
+    close(log_file);
+    return text;
+}
+
+void log_expect(int old, const char *text)
+{
+    g_autofree char *log = log_end(old);
+
+    if (!strstr(log, text)) {
+        g_test_message("no \"%s\" in: %s", text, log);
+        g_test_fail();
+    }
+}
+
 void endpoint_find(Endpoint *e, Rig *rig, int slot)
 {
     QPCIAddress addr = { .devfn = QPCI_DEVFN(slot, 0) };

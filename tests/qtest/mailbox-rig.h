@@ -37,6 +37,11 @@ void rig_stop(Rig *rig);
 /* A number from the environment */
 uint64_t rig_number(const char *name, uint64_t fallback);
 
+/* QEMU's standard error from here on; what came since, and as it was before. */
+int log_start(void);
+char *log_end(int old);
+void log_expect(int old, const char *text);
+
 /* Find the endpoint; map its memory, leave the device reset. */
 void endpoint_find(Endpoint *e, Rig *rig, int slot);
 /* Negotiate, set up @queues (a bit mask), DRIVER_OK. */
