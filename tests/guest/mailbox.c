@@ -92,6 +92,53 @@ static void test_batches(void)
     }
 }
 
+static volatile uint32_t taken;
+
+static void take_messages(uint64_t n)
+{
+    uint8_t in[MBOX_BUFFER];
+
+    while (taken < n) {
+        taken += mbox_receive(&b, in) ? 1 : 0;
+        cpu_relax();
+    }
+}
+
+/* MB19: more than the driver's queue holds at a time */
+static void test_long_batch(void)
+{
+    enum { N = 5 * MBOX_RING + 1 };
+    struct mbox_desc behind;
+
+    setup();
+    behind = a.queue[MBOX_QUEUE_RX].desc[0];
+    taken = 0;
+    smp_run(1, take_messages, N);
+    CHECK_EQ(mbox_send_batch(&a, "message", 8, N), N);
+    smp_wait(1);
+    CHECK_EQ(taken, N);
+    CHECK(!memcmp(&behind, &a.queue[MBOX_QUEUE_RX].desc[0], sizeof(behind)));
+}
+
+/* MB18: a buffer that comes back empty still has its last message in it */
+static void test_empty_buffer(void)
+{
+    struct mbox_desc *first = &b.queue[MBOX_QUEUE_RX].desc[0];
+    uint8_t in[MBOX_BUFFER];
+
+    setup();
+    for (int i = 0; i < MBOX_RING; i++) {
+        CHECK_EQ(mbox_send(&a, "message", 8), MBOX_STATUS_DELIVERED);
+        CHECK_EQ(mbox_receive(&b, in), 8);
+    }
+    first->addr = BIT(63);
+    CHECK_EQ(mbox_send(&a, "other", 6), MBOX_STATUS_DELIVERED);
+    first->addr = (uint64_t)b.receive[0];
+    CHECK_EQ(mbox_receive(&b, in), 6);
+    CHECK(!memcmp(in, "other", 6));
+    CHECK_EQ(mbox_receive(&b, in), 0);
+}
+
 /* MB2: a message as an MSI-X interrupt */
 static void test_msix(void)
 {
@@ -175,6 +222,23 @@ static void test_posted_message(void)
     CHECK_EQ(mbox_counter(&b, MBOX_COUNT_POSTED), 1);
 }
 
+/* MB35: "mov $0, %eax; ret" in a PIR, where a post of vector 8 makes it $1 */
+static void test_code_in_upid(void)
+{
+    static struct upid code;
+    uint32_t (*run_it)(void) = (void *)&code.pir;
+
+    setup();
+    upid_init(&code, NV, SIDE1_CPU);
+    code.low |= UPID_SN;
+    code.pir = 0x0000c300000000b8;
+    CHECK(mbox_bind(&b, &code, 8, apic_is_x2()));
+    CHECK_EQ(run_it(), 0);
+    CHECK_EQ(mbox_send(&a, "message", 8), MBOX_STATUS_DELIVERED);
+    CHECK_EQ(mbox_counter(&b, MBOX_COUNT_POST_COALESCED), 1);
+    CHECK_EQ(run_it(), 1);
+}
+
 static struct upid *window_upid(struct mbox *m)
 {
     return (struct upid *)(m->shm + mbox_config(m, MBOX_CFG_UPID_OFFSET) +
@@ -222,23 +286,6 @@ static void test_routed(void)
 
 /* MB31: not the destination, not the vector, not beyond the window */
 static void test_not_allowed(void)
-/* MB35: "mov $0, %eax; ret" in a PIR, where a post of vector 8 makes it $1 */
-static void test_code_in_upid(void)
-{
-    static struct upid code;
-    uint32_t (*run_it)(void) = (void *)&code.pir;
-
-    setup();
-    upid_init(&code, NV, SIDE1_CPU);
-    code.low |= UPID_SN;
-    code.pir = 0x0000c300000000b8;
-    CHECK(mbox_bind(&b, &code, 8, apic_is_x2()));
-    CHECK_EQ(run_it(), 0);
-    CHECK_EQ(mbox_send(&a, "message", 8), MBOX_STATUS_DELIVERED);
-    CHECK_EQ(mbox_counter(&b, MBOX_COUNT_POST_COALESCED), 1);
-    CHECK_EQ(run_it(), 1);
-}
-
 {
     struct upid *upid;
 
@@ -262,6 +309,36 @@ static void test_code_in_upid(void)
     CHECK_EQ(mbox_counter(&a, MBOX_COUNT_ROUTED), 2);
     CHECK_EQ(ipis_taken(SIDE1_CPU, NV), 0);
     aim(upid, SIDE1_FIRST);
+    senduipi(0);
+    CHECK_EQ(ipis_taken(SIDE1_CPU, NV), 1);
+}
+
+#define XAPIC_ID ((volatile uint32_t *)0xfee00020)
+
+static void change_id(uint64_t id)
+{
+    *XAPIC_ID = id << 24;
+}
+
+/* MB32: a CPU whose xAPIC ID now names another one gets nothing. */
+static void test_changed_id(void)
+{
+    if (apic_is_x2()) {
+        return;                         /* there it cannot be changed */
+    }
+    setup();
+    ipis_taken(SIDE1_CPU, NV);
+    ipis_taken(1, NV);
+    allow(&b, 0, NV);
+    aim(window_upid(&b), SIDE1_FIRST);
+    smp_run(SIDE1_CPU, change_id, 1);
+    smp_wait(SIDE1_CPU);
+    senduipi(0);
+    CHECK_EQ(mbox_counter(&b, MBOX_COUNT_INJECT_REFUSED), 1);
+    smp_run(SIDE1_CPU, change_id, SIDE1_CPU);
+    smp_wait(SIDE1_CPU);
+    CHECK_EQ(ipis_taken(1, NV), 0);
+    aim(window_upid(&b), SIDE1_FIRST);
     senduipi(0);
     CHECK_EQ(ipis_taken(SIDE1_CPU, NV), 1);
 }
@@ -314,13 +391,16 @@ const struct test tests[] = {
     { "MB15-back-pressure", test_back_pressure },
     { "MB3-flags", test_flags },
     { "MB19-batches", test_batches },
+    { "MB19-long-batch", test_long_batch, 2 },
+    { "MB18-empty-buffer", test_empty_buffer },
     { "MB2-msix", test_msix },
     { "MB24-doorbell", test_doorbell },
     { "MB34-posted-message", test_posted_message, 3 },
+    { "MB35-code-in-upid", test_code_in_upid },
     { "MB30-routed", test_routed, 3 },
     { "MB31-not-allowed", test_not_allowed, 3 },
+    { "MB32-changed-id", test_changed_id, 3 },
     { "MB30-wrong-sender", test_wrong_sender, 4 },
     { "MB44-events", test_events },
     {}
 };
-    { "MB35-code-in-upid", test_code_in_upid },

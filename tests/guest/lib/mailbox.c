@@ -186,8 +186,8 @@ uint32_t mbox_send(struct mbox *m, const void *text, uint32_t length)
 }
 
 /* One report for all: only their number is looked at. */
-uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
-                         uint32_t n)
+static void send_ring(struct mbox *m, const void *text, uint32_t length,
+                      uint32_t n)
 {
     struct mbox_queue *q = &m->queue[MBOX_QUEUE_TX];
 
@@ -202,11 +202,20 @@ uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
         cpu_relax();
     }
     take(q, n);
+}
+
+uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
+                         uint32_t n)
+{
+    for (uint32_t left = n, part; left; left -= part) {
+        part = left < MBOX_RING ? left : MBOX_RING;
+        send_ring(m, text, length, part);
+    }
     return n;
 }
 
-/* The buffer of the next used entry; -1 if there is none. */
-static int take_used(struct mbox *m, int n)
+/* The buffer of the next used entry and what is in it; -1 if there is none. */
+static int take_used(struct mbox *m, int n, uint32_t *length)
 {
     struct mbox_queue *q = &m->queue[n];
     int id;
@@ -215,35 +224,37 @@ static int take_used(struct mbox *m, int n)
         return -1;
     }
     id = q->used.ring[q->seen % ENTRIES].id;
+    *length = q->used.ring[q->seen % ENTRIES].len;
     take(q, 1);
     return id;
 }
 
+/* What came, not what the buffer says: an empty one has its last header. */
 uint32_t mbox_receive(struct mbox *m, void *text)
 {
-    int id = take_used(m, MBOX_QUEUE_RX);
-    uint32_t length;
+    uint32_t length = 0;
+    int id;
 
-    if (id < 0) {
-        return 0;
+    while (!length && (id = take_used(m, MBOX_QUEUE_RX, &length)) >= 0) {
+        length = length > MBOX_RX_HEADER_SIZE ? length - MBOX_RX_HEADER_SIZE :
+                 0;
+        memcpy(text, m->receive[id] + MBOX_RX_HEADER_SIZE, length);
+        make_available(&m->queue[MBOX_QUEUE_RX], id);
+        kick(m, MBOX_QUEUE_RX);
     }
-    length = *(uint32_t *)(m->receive[id] + MBOX_RX_LENGTH);
-    memcpy(text, m->receive[id] + MBOX_RX_HEADER_SIZE, length);
-    make_available(&m->queue[MBOX_QUEUE_RX], id);
-    kick(m, MBOX_QUEUE_RX);
     return length;
 }
 
 bool mbox_event(struct mbox *m, uint8_t *event)
 {
-    int id = take_used(m, MBOX_QUEUE_EVENTS);
+    uint32_t length = 0;
+    int id;
 
-    if (id < 0) {
-        return false;
+    while (!length && (id = take_used(m, MBOX_QUEUE_EVENTS, &length)) >= 0) {
+        memcpy(event, m->event[id], MBOX_EVENT_SIZE);
+        make_available(&m->queue[MBOX_QUEUE_EVENTS], id);
     }
-    memcpy(event, m->event[id], MBOX_EVENT_SIZE);
-    make_available(&m->queue[MBOX_QUEUE_EVENTS], id);
-    return true;
+    return length;
 }
 
 /* ---- Interrupts ---- */

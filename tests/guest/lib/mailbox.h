@@ -61,7 +61,7 @@ uint32_t mbox_send_status(struct mbox *m);
 /* Both, with PAUSE between; 0 after about two seconds. */
 uint32_t mbox_send(struct mbox *m, const void *text, uint32_t length);
 
-/* The same text @n times (up to MBOX_RING) with one notification; gives n. */
+/* The same text @n times, notified once for each MBOX_RING; gives n. */
 uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
                          uint32_t n);
 
