@@ -76,7 +76,6 @@ static void mailbox_pci_class_init(ObjectClass *oc, void *data)
     VIRTIO_PCI_CLASS(oc)->realize = mailbox_pci_realize;
     pc->class_id = PCI_CLASS_COMMUNICATION_OTHER;
     dc->desc = "mailbox between two partitions";
-    dc->hotpluggable = false;
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_props(dc, mailbox_pci_properties);
 }

@@ -150,7 +150,15 @@ static bool check_messages(VirtIOMailbox *m, Error **errp)
     return true;
 }
 
-/* The one that names its peer is side 1, the one that is named is side 0. */
+/*
+ * The one that names its peer is side 1, the one that is named is side 0; if
+ * that one has been replaced, it is the other way round.
+ */
+static uint32_t side_by_name(VirtIOMailbox *m)
+{
+    return m->peer_device ? !mailbox_of_pci(m->peer_device)->side : 0;
+}
+
 static bool check_form(VirtIOMailbox *m, Error **errp)
 {
     bool has_chardev = qemu_chr_fe_backend_connected(&m->chr);
@@ -171,7 +179,7 @@ static bool check_form(VirtIOMailbox *m, Error **errp)
         return false;
     }
     if (!has_chardev) {
-        m->side = m->peer_device ? 1 : 0;
+        m->side = side_by_name(m);
     }
     return true;
 }
@@ -222,16 +230,18 @@ static void start(VirtIOMailbox *m)
     }
 }
 
+/* The driver hears no more of it, and has its buffers back. */
 static void stop(VirtIOMailbox *m)
 {
-    mailbox_detach(m);
-    qemu_del_vm_change_state_handler(m->vm_change);
+    m->ready = false;
     mailbox_tx_drop_all(m);
     mailbox_air_drop(m);
+    mailbox_socket_stop(m);
+    mailbox_detach(m);
+    qemu_del_vm_change_state_handler(m->vm_change);
     timer_free(m->flight_timer);
     timer_free(m->air_timer);
     qemu_bh_delete(m->more);
-    mailbox_socket_cleanup(m);
 }
 
 static void mailbox_realize(DeviceState *dev, Error **errp)
@@ -251,23 +261,26 @@ static void mailbox_realize(DeviceState *dev, Error **errp)
     if (!connect_peer(m, errp)) {
         stop(m);
         remove_queues(m);
+        mailbox_memory_cleanup(m);
+        mailbox_socket_cleanup(m);
         return;
     }
     mailbox_socket_start(m);
 }
 
-/* Endpoints are not hot-pluggable, so this is the end of the process. */
+/* MB48: what the peer sees of this one's memory goes first. */
 static void mailbox_unrealize(DeviceState *dev)
 {
     VirtIOMailbox *m = VIRTIO_MAILBOX(dev);
-    VirtIOMailbox *local = m->local;
     MAILBOX_ENTRY_GUARD(m);
 
-    if (local) {
-        mailbox_local_disconnect(local);
+    if (m->local) {
+        mailbox_local_disconnect(m);
     }
     stop(m);
     remove_queues(m);
+    mailbox_memory_cleanup(m);
+    mailbox_socket_cleanup(m);
 }
 
 /* ---- Type ---- */

@@ -224,6 +224,7 @@ VirtIOMailbox *mailbox_of_pci(PCIDevice *pci);
 
 bool mailbox_memory_check(VirtIOMailbox *m, Error **errp);
 bool mailbox_memory_init(VirtIOMailbox *m, Error **errp);
+void mailbox_memory_cleanup(VirtIOMailbox *m);
 const char *mailbox_section_name(MailboxSection section);
 bool mailbox_side_owns(unsigned side, MailboxSection section);
 uint64_t mailbox_section_size(const MailboxGeometry *g, MailboxSection section);
@@ -292,9 +293,9 @@ void mailbox_take_signals(VirtIOMailbox *m);
 uint64_t mailbox_pending(VirtIOMailbox *m);
 void mailbox_clear_pending(VirtIOMailbox *m, uint64_t bits);
 void mailbox_publish_doorbells(VirtIOMailbox *m);
+void mailbox_open_doorbells(VirtIOMailbox *m, uint64_t opened);     /* MB20 */
 void mailbox_bound_allow_list(VirtIOMailbox *m);     /* MB31 */
 void mailbox_set_ring_msix(VirtIOMailbox *m, unsigned doorbell, uint32_t entry);
-void mailbox_open_doorbells(VirtIOMailbox *m, uint64_t opened);     /* MB20 */
 
 /* ---- route.c, inject.c ---- */
 
@@ -322,10 +323,10 @@ void mailbox_tell(VirtIOMailbox *m, bool reset);
 
 bool mailbox_local_connect(VirtIOMailbox *m, VirtIOMailbox *other,
                            Error **errp);
-/* The other one goes. */
 void mailbox_local_disconnect(VirtIOMailbox *m);
 bool mailbox_socket_init(VirtIOMailbox *m, Error **errp);
 void mailbox_socket_start(VirtIOMailbox *m);
+void mailbox_socket_stop(VirtIOMailbox *m);
 void mailbox_socket_cleanup(VirtIOMailbox *m);
 
 #endif

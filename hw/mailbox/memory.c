@@ -12,6 +12,7 @@
 #include "exec/address-spaces.h"
 #include "hw/i386/e820_memory_layout.h"
 #include "hw/virtio/virtio-pci.h"
+#include "migration/vmstate.h"
 #include "mailbox.h"
 
 #define MAX_SECTION (256 * MiB)    /* so that offsets fit into 32 bits */
@@ -65,6 +66,11 @@ static bool check_size(const char *name, uint32_t size, Error **errp)
 
 bool mailbox_memory_check(VirtIOMailbox *m, Error **errp)
 {
+    if (m->upid_window_addr != UINT64_MAX && m->pci->qdev.hotplugged) {
+        error_setg(errp, "upid-window-addr= is for endpoints that the machine "
+                   "starts with: firmware has read the memory map already");
+        return false;
+    }
     if (m->upid_window_addr != UINT64_MAX &&
         m->upid_window_addr % MBOX_PAGE_SIZE) {
         error_setg(errp, "upid-window-addr=0x%" PRIx64 ": choose a multiple "
@@ -290,4 +296,37 @@ bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
     m->state = memory_region_get_ram_ptr(&m->own[MAILBOX_STATE]);
     add_window_alias(m);
     return true;
+}
+
+static void empty(MemoryRegion *container)
+{
+    MemoryRegion *mr;
+
+    while ((mr = QTAILQ_FIRST(&container->subregions))) {
+        memory_region_del_subregion(container, mr);
+    }
+}
+
+/* Whoever plugs another one with this name may use its RAM's names (MB48). */
+static void give_up_own(VirtIOMailbox *m)
+{
+    for (int i = 0; i < MAILBOX_SECTIONS; i++) {
+        if (mailbox_side_owns(m->side, i) && m->own[i].ram_block) {
+            vmstate_unregister_ram(&m->own[i], DEVICE(m));
+        }
+    }
+}
+
+void mailbox_memory_cleanup(VirtIOMailbox *m)
+{
+    memory_region_transaction_begin();
+    if (m->upid_alias.container) {
+        memory_region_del_subregion(get_system_memory(), &m->upid_alias);
+    }
+    empty(&m->upid_window);
+    empty(&m->bar);
+    memory_region_transaction_commit();
+    if (!m->socket) {
+        give_up_own(m);
+    }
 }

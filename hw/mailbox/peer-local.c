@@ -111,10 +111,16 @@ bool mailbox_local_connect(VirtIOMailbox *m, VirtIOMailbox *other, Error **errp)
     return true;
 }
 
+/* A link property keeps what it names: the other side names nobody now. */
 void mailbox_local_disconnect(VirtIOMailbox *m)
 {
-    MAILBOX_ENTRY_GUARD(m);
+    VirtIOMailbox *other = m->local;
+    MAILBOX_ENTRY_GUARD(other);
 
-    mailbox_detach(m);
-    m->local = NULL;
+    mailbox_detach(other);
+    m->local = other->local = NULL;
+    if (other->peer_device) {
+        object_unref(OBJECT(other->peer_device));
+        other->peer_device = NULL;
+    }
 }

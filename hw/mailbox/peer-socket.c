@@ -308,6 +308,14 @@ void mailbox_socket_start(VirtIOMailbox *m)
     }
 }
 
+/* The chardev stays, for another endpoint; the peer must hear of this one. */
+void mailbox_socket_stop(VirtIOMailbox *m)
+{
+    if (m->socket) {
+        qemu_chr_fe_disconnect(&m->chr);
+    }
+}
+
 void mailbox_socket_cleanup(VirtIOMailbox *m)
 {
     MailboxSocket *s = m->socket;

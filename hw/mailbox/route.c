@@ -21,6 +21,9 @@ static void route(Object *owner, CPUState *sender, uint32_t id, uint8_t vector)
     BQL_LOCK_GUARD();
     MAILBOX_ENTRY_GUARD(m);
 
+    if (!m->window) {               /* released while this one waited */
+        return;
+    }
     if (is_own_cpu(m, sender)) {
         mailbox_notify_peer(m, id, vector);
     } else {

@@ -86,21 +86,6 @@ static void test_refusal(const void *data)
     }
 }
 
-/* MB48 */
-static void test_no_hotplug(void)
-{
-    Rig rig;
-    QDict *answer;
-
-    rig_start(&rig, "");
-    answer = qtest_qmp(rig.qts, "{'execute': 'device_add', 'arguments': "
-                       "{'driver': 'virtio-uintr-mailbox-pci'}}");
-    g_assert_nonnull(strstr(qdict_get_str(qdict_get_qdict(answer, "error"),
-                                          "desc"), "hotplug"));
-    qobject_unref(answer);
-    rig_stop(&rig);
-}
-
 /* ---- One process with both endpoints ---- */
 
 static void pair_find(Pair *p, const char *a, const char *b)
@@ -440,7 +425,6 @@ int main(int argc, char **argv)
 
         qtest_add_data_func(name, &refusals[i], test_refusal);
     }
-    qtest_add_func("/mailbox/config/MB48-no-hotplug", test_no_hotplug);
     qtest_add_func("/mailbox/config/MB5-configuration", test_configuration);
     qtest_add_func("/mailbox/config/MB4-queue-sizes", test_queue_sizes);
     qtest_add_func("/mailbox/config/MB6-fixed-window", test_fixed_window);
