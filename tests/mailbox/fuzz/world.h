@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What stands for QEMU around hw/mailbox: memory and interrupts (machine.c),
- * queues (queues.c), chardev, timers and bottom halves (loop.c).  Whatever a
- * guest, a peer or the host's kernel could decide is drawn from the input.
+ * What stands for QEMU around hw/mailbox: memory (regions.c), interrupts and
+ * types (machine.c), queues (queues.c), chardev, timers and bottom halves
+ * (loop.c).  Whatever a guest, a peer or the host's kernel could decide is
+ * drawn from the input.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
@@ -52,9 +53,17 @@ static inline Port *port_opposite(Port *port)
     return &ports[port == &ports[0]];
 }
 
-/* ---- machine.c ---- */
+/* ---- regions.c ---- */
 
 #define GUEST_RAM 65536
+
+void regions_start(void);
+/* The memory of all regions that lie in @owner. */
+void regions_drop(void *owner, size_t size);
+void regions_check_end(void);
+AddressSpace *regions_dma(void);
+
+/* ---- machine.c ---- */
 
 void machine_start(void);
 /* Everything given back: no memory mapped, no entry in use. */
