@@ -43,6 +43,7 @@
 #define MSR_SYSENTER_CS 0x174
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
+#define MSR_BNDCFGS     0xd90
 #define MSR_XSS         0xda0
 #define MSR_EFER        0xc0000080
 #define MSR_STAR        0xc0000081
