@@ -395,6 +395,52 @@ static void test_across_pages(void)
     }
 }
 
+/* Where the last of these components ends in a compacted area of them all. */
+static uint32_t end_of(uint64_t components)
+{
+    uint32_t end = EXTENDED_AT;
+
+    for (int i = 2; i <= 14; i++) {
+        if (components & BIT(i)) {
+            end = xsave_compacted_at(everything, i) + xsave_size(i);
+        }
+    }
+    return end;
+}
+
+/* An area that ends on a missing page, of which one component is wanted. */
+static void check_missing(enum xsave_insn insn, void *second,
+                          uint32_t before_it, uint64_t component)
+{
+    bool fault = end_of(component) > before_it;
+    struct area *crossing = second - before_it;
+    uint64_t pte;
+
+    make_valid(insn);
+    memcpy(crossing, area, 1024);
+    crossing->xstate_bv = component;
+    uintr_write(&idle);
+    pte = vm_change(second, PTE_P, 0);
+    CHECK_EQ(xsave_fault(insn, crossing, ~0ull), fault ? VEC_PF : 0);
+    vm_restore(second, pte);
+}
+
+static void test_missing_page(void)
+{
+    void *second = pages_alloc(2) + PAGE_SIZE;
+
+    for (uint32_t before_it = 64; before_it <= 1024; before_it += 64) {
+        for (int i = 0; i <= 14; i++) {
+            if (user & BIT(i)) {
+                check_missing(XRSTOR, second, before_it, BIT(i));
+            }
+            if (everything & BIT(i)) {
+                check_missing(XRSTORS, second, before_it, BIT(i));
+            }
+        }
+    }
+}
+
 /* Ring 3 has read the page before, so the TLB must forget it. */
 static void read_byte(const char *page) { *(volatile const char *)page; }
 
@@ -676,6 +722,7 @@ const struct test tests[] = {
     { "R152-bounds-and-jump", test_bounds_and_jump },
     { "R152-bounds-in-ring3", test_bounds_in_ring3 },
     { "R152-across-pages", test_across_pages },
+    { "R152-missing-page", test_missing_page },
     { "R152-pkru-takes-effect", test_pkru },
     { "R152-standard-xrstor", test_standard_xrstor },
     { NULL },
