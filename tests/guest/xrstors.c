@@ -300,80 +300,6 @@ static void test_xinuse(void)
     }
 }
 
-/* ---- what the bounds are there for ---- */
-
-#define BNDCFG_ENABLE BIT(0)
-
-/*
- * A jump without BND prefix initialises the bounds.  This one is translated
- * together with the instruction that brings them into use.
- */
-static uint64_t xstate_bv_after_jump(void)
-{
-    asm volatile("clc; xrstors64 %1; jnc 1f; 1: xsaves64 %0"
-                 : "+m"(*after) : "m"(*area), "a"(BNDREGS), "d"(0)
-                 : "cc", "memory");
-    return after->xstate_bv;
-}
-
-static void test_bounds_and_jump(void)
-{
-    if (!(user & BNDREGS)) {
-        skip("no bounds");
-    }
-    make_valid(XRSTORS);
-    for (int enable = 0; enable < 2; enable++) {
-        check_xinuse(XRSTORS, 0);
-        area->xstate_bv |= BNDREGS;
-        wrmsr(MSR_BNDCFGS, enable ? BNDCFG_ENABLE : 0);
-        CHECK_EQ(xstate_bv_after_jump(), enable ? 0 : BNDREGS);
-        wrmsr(MSR_BNDCFGS, 0);
-    }
-}
-
-extern const char restore_and_check[];
-asm("restore_and_check: xrstor64 (%rdi); bndcl (%rsi), %bnd0; ret");
-
-/* Bounds from 1000H on, and BNDCFGU, which is for ring 3. */
-static void make_bounds(bool enable)
-{
-    uint64_t *bounds = (uint64_t *)(area->bytes + EXTENDED_AT);
-
-    memset(area, 0, 1024);
-    area->xcomp_bv = XCOMP_COMPACTED | BNDREGS | BNDCSR;
-    area->xstate_bv = BNDREGS | BNDCSR;
-    bounds[0] = 0x1000;
-    bounds[xsave_size(3) / sizeof(*bounds)] = enable ? BNDCFG_ENABLE : 0;
-}
-
-static uint32_t bound_fault(uint64_t address)
-{
-    struct frame f = frame_user(restore_and_check, (uint64_t)USER(area),
-                                address);
-
-    f.rax = BNDREGS | BNDCSR;
-    f.rdx = 0;
-    return run(&f);
-}
-
-/* At once: nothing else makes BNDCFGU known to the instruction after it. */
-static void test_bounds_in_ring3(void)
-{
-    if (!(user & BNDREGS)) {
-        skip("no bounds");
-    }
-    for (int turn = 0; turn < 4; turn++) {
-        bool enable = turn & 1;
-
-        xsave_enable_all();
-        make_bounds(enable);
-        CHECK_EQ(bound_fault(0xfff), enable ? VEC_BR : VEC_EXIT);
-        CHECK_EQ(bound_fault(0x1000), VEC_EXIT);
-    }
-    area->xstate_bv = 0;
-    xsave_do(XRSTOR, area, BNDREGS | BNDCSR);
-}
-
 static void test_across_pages(void)
 {
     struct uintr_image zero = {};
@@ -719,8 +645,6 @@ const struct test tests[] = {
     { "R152-page-faults", test_page_faults },
     { "R152-round-trips", test_round_trips },
     { "R152-xinuse", test_xinuse },
-    { "R152-bounds-and-jump", test_bounds_and_jump },
-    { "R152-bounds-in-ring3", test_bounds_in_ring3 },
     { "R152-across-pages", test_across_pages },
     { "R152-missing-page", test_missing_page },
     { "R152-pkru-takes-effect", test_pkru },
