@@ -23,6 +23,13 @@ const char *const test_group = "/partition/restarts";
 #define EDU_LIVENESS    4               /* reads as the inverse */
 #define MARK            0x600dcafe
 
+/* So is virtio-rng at 06.0: a reset of it clears its status. */
+#define RNG_CONFIG      0xb0030000ull
+#define RNG_MSIX        0xfe100000ull
+#define RNG_BAR         0xfe104000ull
+#define RNG_STATUS      (RNG_BAR + 0x14)
+#define ACKNOWLEDGE     1
+
 static struct {
     uint64_t magic, resets;
 } *const notes = (void *)NOTES_PAGE;
@@ -103,17 +110,26 @@ static void test_rt_monitor(void)
     finish_task();
 }
 
+static void enable_rng(void)
+{
+    rt_does(AGENT_STORE, RNG_CONFIG + PCI_BAR(1), RNG_MSIX);
+    rt_does(AGENT_STORE, RNG_CONFIG + PCI_BAR(4), RNG_BAR);
+    rt_does(AGENT_STORE, RNG_CONFIG + PCI_COMMAND, PCI_COMMAND_MEM_MASTER);
+    rt_does(AGENT_STORE, RNG_STATUS, ACKNOWLEDGE);
+}
+
 static void first_life(void)
 {
     notes->magic = NOTES_MAGIC;
     pci_init();
+    enable_rng();
     rt_does(AGENT_STORE, OWN_CONFIG + PCI_BAR(0), OWN_BAR);
     rt_does(AGENT_STORE, OWN_CONFIG + PCI_COMMAND, PCI_COMMAND_MEM_MASTER);
     rt_does(AGENT_STORE, OWN_BAR + EDU_LIVENESS, MARK);
     rt_does(AGENT_CYCLIC, PERIOD, 0);
 }
 
-/* Each is a reset of everything but the partition and its device (P17). */
+/* Each is a reset of everything but the partition and its devices (P17). */
 static void test_first(void)
 {
     if (notes->magic != NOTES_MAGIC) {
@@ -128,6 +144,8 @@ static void test_first(void)
     CHECK_EQ(AGENT->starts, 1);
     rt_does(AGENT_LOAD4, OWN_BAR + EDU_LIVENESS, 0);
     CHECK_EQ(AGENT->result, (uint32_t)~MARK);
+    rt_does(AGENT_LOAD4, RNG_STATUS, 0);
+    CHECK_EQ(AGENT->result & 0xff, ACKNOWLEDGE);
     check_task("the second", &AGENT->cyclic);
 }
 
