@@ -108,7 +108,7 @@ static void take_messages(uint64_t n)
 static void test_long_batch(void)
 {
     enum { N = 5 * MBOX_RING + 1 };
-    struct mbox_desc behind;
+    struct virtio_desc behind;
 
     setup();
     behind = a.queue[MBOX_QUEUE_RX].desc[0];
@@ -123,7 +123,7 @@ static void test_long_batch(void)
 /* MB18: a buffer that comes back empty still has its last message in it */
 static void test_empty_buffer(void)
 {
-    struct mbox_desc *first = &b.queue[MBOX_QUEUE_RX].desc[0];
+    struct virtio_desc *first = &b.queue[MBOX_QUEUE_RX].desc[0];
     uint8_t in[MBOX_BUFFER];
 
     setup();
