@@ -54,11 +54,16 @@ static void begin_cyclic_task(void)
     sti();
 }
 
-static void check_task(const char *whose, const struct cyclic *c)
+static void tell_task(const char *whose, const struct cyclic *c)
 {
     printf("# %s: %lu deadlines, %lu missed, %lu ns late at most\n", whose,
            c->ticks, c->missed, c->latest);
     CHECK(c->ticks > arg_number("n", 1));
+}
+
+static void check_task(const char *whose, const struct cyclic *c)
+{
+    tell_task(whose, c);
     if (arg_is("accel", "icount")) {
         CHECK_EQ(c->missed, 0);
     }
@@ -74,11 +79,10 @@ static void work(void)
     }
 }
 
-static void finish_task(void)
+static void stop_task(void)
 {
     cli();
     apic_write(APIC_TIMER_INIT, 0);
-    check_task("the first", &task);
 }
 
 /* It asks for it itself: under icount at the same instruction every time. */
@@ -94,10 +98,15 @@ static void test_rt_itself(void)
         }
         CHECK_EQ(AGENT->data, 1);
     }
-    finish_task();
+    stop_task();
+    check_task("the first", &task);
 }
 
-/* Somebody else does it, by the monitor, whatever the other side is doing. */
+/*
+ * Somebody else does it, by the monitor, whatever the other side is doing.
+ * When it acts is up to the host, also under icount: what is missed then is
+ * told, not judged.
+ */
 static void test_rt_monitor(void)
 {
     begin_cyclic_task();
@@ -107,7 +116,8 @@ static void test_rt_monitor(void)
         }
         work();
     }
-    finish_task();
+    stop_task();
+    tell_task("the first", &task);
 }
 
 static void enable_rng(void)
