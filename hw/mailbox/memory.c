@@ -171,13 +171,17 @@ static MemoryRegion *container_of_section(VirtIOMailbox *m,
     return section == MAILBOX_UPID ? &m->upid_window : &m->bar;
 }
 
+/*
+ * The owner of all regions is the PCI device: this one lies inside it, and
+ * who still uses a region after an unplug keeps only the owner's memory.
+ */
 static void show(VirtIOMailbox *m, unsigned side, MailboxSection section,
                  MemoryRegion *memory)
 {
     MemoryRegion *view = &m->views[side][section];
 
-    memory_region_init_alias(view, OBJECT(m), mailbox_section_name(section),
-                             memory, 0,
+    memory_region_init_alias(view, OBJECT(m->pci),
+                             mailbox_section_name(section), memory, 0,
                              mailbox_section_size(&m->geometry, section));
     memory_region_add_subregion_overlap(container_of_section(m, section),
         section_offset(&m->geometry, side, section), view, 1);
@@ -195,7 +199,8 @@ static void add_absent(VirtIOMailbox *m, MailboxSection section)
 {
     MemoryRegion *absent = &m->absent[section];
 
-    memory_region_init_io(absent, OBJECT(m), &absent_ops, m, "mailbox-absent",
+    memory_region_init_io(absent, OBJECT(m->pci), &absent_ops, m,
+                          "mailbox-absent",
                           mailbox_section_size(&m->geometry, section));
     memory_region_add_subregion(container_of_section(m, section),
         section_offset(&m->geometry, !m->side, section), absent);
@@ -231,7 +236,8 @@ static void add_readonly_twin(VirtIOMailbox *m, MailboxSection section)
 {
     MemoryRegion *twin = &m->own_readonly[section];
 
-    memory_region_init_ram_ptr(twin, OBJECT(m), mailbox_section_name(section),
+    memory_region_init_ram_ptr(twin, OBJECT(m->pci),
+                               mailbox_section_name(section),
                                mailbox_section_size(&m->geometry, section),
                                memory_region_get_ram_ptr(&m->own[section]));
     memory_region_set_readonly(twin, true);
@@ -244,7 +250,7 @@ static void add_readonly_twin(VirtIOMailbox *m, MailboxSection section)
 static bool add_own(VirtIOMailbox *m, MailboxSection section, Error **errp)
 {
     if (!m->socket &&
-        !memory_region_init_ram(&m->own[section], OBJECT(m),
+        !memory_region_init_ram(&m->own[section], OBJECT(m->pci),
                                 mailbox_section_name(section),
                                 mailbox_section_size(&m->geometry, section),
                                 errp)) {
@@ -266,8 +272,8 @@ static void add_window_alias(VirtIOMailbox *m)
     if (m->upid_window_addr == UINT64_MAX) {
         return;
     }
-    memory_region_init_alias(&m->upid_alias, OBJECT(m), "mailbox-upid-alias",
-                             &m->upid_window, 0, size);
+    memory_region_init_alias(&m->upid_alias, OBJECT(m->pci),
+                             "mailbox-upid-alias", &m->upid_window, 0, size);
     memory_region_add_subregion_overlap(get_system_memory(),
                                         m->upid_window_addr, &m->upid_alias,
                                         1);
@@ -279,8 +285,8 @@ bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
     const MailboxGeometry *g = &m->geometry;
     uint64_t size = output_offset(g) + MBOX_SIDES * (uint64_t)g->output_size;
 
-    memory_region_init(&m->bar, OBJECT(m), "mailbox", pow2ceil(size));
-    memory_region_init(&m->upid_window, OBJECT(m), "mailbox-upids",
+    memory_region_init(&m->bar, OBJECT(m->pci), "mailbox", pow2ceil(size));
+    memory_region_init(&m->upid_window, OBJECT(m->pci), "mailbox-upids",
                        MBOX_SIDES * (uint64_t)g->upid_size);
     memory_region_add_subregion(&m->bar, MBOX_UPID_OFFSET, &m->upid_window);
     mailbox_registers_init(m);

@@ -74,8 +74,8 @@ static bool share_section(MailboxSocket *s, MailboxSection section,
     int fd = s->section_fds[section] = make_memfd(name, size, errp);
 
     return fd >= 0 &&
-           map_copy(&m->own[section], OBJECT(m), name, size, RAM_SHARED, fd,
-                    errp) &&
+           map_copy(&m->own[section], OBJECT(m->pci), name, size, RAM_SHARED,
+                    fd, errp) &&
            seal(fd, mailbox_section_is_readonly(section), errp);
 }
 

@@ -210,7 +210,7 @@ static const MemoryRegionOps regs_ops = {
 
 void mailbox_registers_init(VirtIOMailbox *m)
 {
-    memory_region_init_io(&m->regs, OBJECT(m), &regs_ops, m,
+    memory_region_init_io(&m->regs, OBJECT(m->pci), &regs_ops, m,
                           "mailbox-registers", MBOX_PAGE_SIZE);
     m->regs.disable_reentrancy_guard = true;    /* regs_write() has its own */
 }
