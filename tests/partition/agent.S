@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From the partition's entry to C, and what C cannot say. */
+#include "scratch.inc"
 #include "stubs.inc"
 
         .text
@@ -39,26 +40,10 @@ common:
         jmp     recovered
 
 interrupt:
-        push    %rax
-        push    %rcx
-        push    %rdx
-        push    %rsi
-        push    %rdi
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
+        PUSH_SCRATCH
         mov     72(%rsp), %rdi
         call    agent_interrupt
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rdi
-        pop     %rsi
-        pop     %rdx
-        pop     %rcx
-        pop     %rax
+        POP_SCRATCH
         add     $16, %rsp
         iretq
 

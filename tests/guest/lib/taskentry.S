@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Entries of the little task kernel (task.h). */
+#include "scratch.inc"
 
         .text
 
@@ -9,29 +10,13 @@
  */
         .globl task_user_interrupt
 task_user_interrupt:
-        push    %rax
-        push    %rcx
-        push    %rdx
-        push    %rsi
-        push    %rdi
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
+        PUSH_SCRATCH
         sub     $8, %rsp
         mov     80(%rsp), %rdi
         cld
         call    *%fs:8
         add     $8, %rsp
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rdi
-        pop     %rsi
-        pop     %rdx
-        pop     %rcx
-        pop     %rax
+        POP_SCRATCH
         lea     8(%rsp), %rsp           /* the vector */
         .byte   0xf3, 0x0f, 0x01, 0xec  /* uiret */
 
