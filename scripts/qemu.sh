@@ -56,13 +56,24 @@ targets_of() {
     ninja -C "$1" -t targets all | sed -n 's|^\(tests/qtest/[^:]*\): c_LINKER.*|\1|p'
 }
 
-# $1 build folder, then more targets.
+targets_are_known() { [ "$1/farbell-targets" -nt "$1/build.ninja" ]; }
+
+list_targets() {
+    ninja -C "$1" build.ninja
+    targets_of "$1" >"$1/farbell-targets.new"
+    mv "$1/farbell-targets.new" "$1/farbell-targets"
+}
+
+ninja_known() { ninja -C "$1" $(cat "$1/farbell-targets") "${@:2}"; }
+
+# $1 build folder, then more targets. ninja takes half a second to look at everything: once is
+# enough, unless it made build.ninja anew, and with it perhaps other targets.
 compile_qemu() {
-    local to=$1; shift
-    ninja -C "$to" build.ninja
-    if ! [ "$to/farbell-targets" -nt "$to/build.ninja" ]; then
-        targets_of "$to" >"$to/farbell-targets.new"
-        mv "$to/farbell-targets.new" "$to/farbell-targets"
+    local status=0
+    if targets_are_known "$1"; then
+        ninja_known "$@" || status=$?
+        if targets_are_known "$1"; then return $status; fi
     fi
-    ninja -C "$to" $(cat "$to/farbell-targets") "$@"
+    list_targets "$1"
+    ninja_known "$@"
 }

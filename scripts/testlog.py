@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Results inside a testlog.json of meson: the TAP lines of each test, or the test as a whole."""
+"""What meson knows of the tests: their list, and in its testlog.json the results: the TAP lines of
+each test, or the test as a whole."""
 import collections
 import json
 import os
 import re
 
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(TOP, "build")
+CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+MESON = os.path.join(CACHE, "farbell/meson/meson")
+
 TAP = re.compile(r"(not )?ok\b *\d* *(?:- )?(.*?)(?: *# *skip\S* *(.*))?$", re.I)
 NO_REASON = "no reason given"
 Result = collections.namedtuple("Result", "state tier test name reason")
+
+
+def tests():
+    with open(os.path.join(BUILD, "meson-info/intro-tests.json")) as f:
+        return json.load(f)
 
 
 def whole_test(entry, bad):
