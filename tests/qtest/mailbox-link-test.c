@@ -449,29 +449,13 @@ static void test_machine_reset(void)
     pair_close(&p);
 }
 
-static void wait_for_migration(QTestState *qts)
-{
-    for (;;) {
-        QDict *answer = qtest_qmp(qts, "{'execute': 'query-migrate'}");
-        QDict *info = qdict_get_qdict(answer, "return");
-        g_autofree char *status = g_strdup(qdict_get_try_str(info, "status"));
-
-        qobject_unref(answer);
-        g_assert_cmpstr(status, !=, "failed");
-        if (!g_strcmp0(status, "completed")) {
-            return;
-        }
-        g_usleep(1000);
-    }
-}
-
 static void migrate_to_file(QTestState *qts, const char *path)
 {
     g_autofree char *uri = g_strdup_printf("file:%s", path);
 
     qobject_unref(qtest_qmp(qts, "{'execute': 'migrate', 'arguments': "
                             "{'uri': %s}}", uri));
-    wait_for_migration(qts);
+    g_assert_true(wait_for_migration(qts));
 }
 
 /* The driver goes on where it was, in another process */
@@ -507,7 +491,7 @@ static void test_snapshot(void)
         "latency-ns=1000 -device virtio-uintr-mailbox-pci,id=b,addr=05.0,"
         "peer=a -incoming file:%s", path);
     rig_start(&after, options);
-    wait_for_migration(after.qts);
+    g_assert_true(wait_for_migration(after.qts));
     qobject_unref(qtest_qmp(after.qts, "{'execute': 'cont'}"));
     move_endpoint(&p.a, &after);
     move_endpoint(&p.b, &after);

@@ -227,29 +227,6 @@ static void test_reset_between_hellos(void)
 #define DUE 0x1234567           /* nothing else in the stream is this number */
 #define VECTORS 0x0000cafe00000000
 
-static char *migration_state(QTestState *qts)
-{
-    QDict *answer = qtest_qmp(qts, "{'execute': 'query-migrate'}");
-    QDict *info = qdict_get_qdict(answer, "return");
-    char *status = g_strdup(qdict_get_try_str(info, "status"));
-
-    qobject_unref(answer);
-    return status;
-}
-
-/* True if it was loaded. */
-static bool wait_for_migration(QTestState *qts)
-{
-    for (;;) {
-        g_autofree char *state = migration_state(qts);
-
-        if (!g_strcmp0(state, "completed") || !g_strcmp0(state, "failed")) {
-            return !strcmp(state, "completed");
-        }
-        g_usleep(1000);
-    }
-}
-
 /* The stream of two endpoints, a with a message in flight and b bound */
 static void make_stream(const char *path, uint64_t *upid)
 {

@@ -6,6 +6,7 @@
 #include "libqos/pci-pc.h"
 #include "standard-headers/linux/virtio_config.h"
 #include "standard-headers/linux/virtio_pci.h"
+#include "qobject/qdict.h"
 #include "mailbox-rig.h"
 
 #define NO_REPORT_YET 0xffffffff
@@ -52,6 +53,28 @@ uint64_t rig_number(const char *name, uint64_t fallback)
     uint64_t number;
 
     return text && !qemu_strtou64(text, NULL, 0, &number) ? number : fallback;
+}
+
+static char *migration_state(QTestState *qts)
+{
+    QDict *answer = qtest_qmp(qts, "{'execute': 'query-migrate'}");
+    QDict *info = qdict_get_qdict(answer, "return");
+    char *status = g_strdup(qdict_get_try_str(info, "status"));
+
+    qobject_unref(answer);
+    return status;
+}
+
+bool wait_for_migration(QTestState *qts)
+{
+    for (;;) {
+        g_autofree char *state = migration_state(qts);
+
+        if (!g_strcmp0(state, "completed") || !g_strcmp0(state, "failed")) {
+            return !strcmp(state, "completed");
+        }
+        g_usleep(1000);
+    }
 }
 
 static int log_file;
@@ -108,7 +131,7 @@ static void set_up_queue(Endpoint *e, unsigned queue)
     e->queue[queue] = qvirtqueue_setup(&e->dev->vdev, &e->rig->alloc, queue);
 }
 
-void endpoint_start(Endpoint *e, unsigned queues)
+void endpoint_set_up(Endpoint *e, unsigned queues)
 {
     QVirtioDevice *vdev = &e->dev->vdev;
     uint64_t offered;
@@ -124,7 +147,12 @@ void endpoint_start(Endpoint *e, unsigned queues)
             set_up_queue(e, i);
         }
     }
-    qvirtio_set_driver_ok(vdev);
+}
+
+void endpoint_start(Endpoint *e, unsigned queues)
+{
+    endpoint_set_up(e, queues);
+    qvirtio_set_driver_ok(&e->dev->vdev);
 }
 
 void endpoint_open(Endpoint *e, Rig *rig, int slot)

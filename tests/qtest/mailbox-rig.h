@@ -34,6 +34,9 @@ void rig_start_side(Rig *rig, const char *socket, int side,
                     const char *options);
 void rig_stop(Rig *rig);
 
+/* True if it succeeded. */
+bool wait_for_migration(QTestState *qts);
+
 /* A number from the environment */
 uint64_t rig_number(const char *name, uint64_t fallback);
 
@@ -44,7 +47,8 @@ void log_expect(int old, const char *text);
 
 /* Find the endpoint; map its memory, leave the device reset. */
 void endpoint_find(Endpoint *e, Rig *rig, int slot);
-/* Negotiate, set up @queues (a bit mask), DRIVER_OK. */
+/* Negotiate, set up @queues (a bit mask); endpoint_start() adds DRIVER_OK. */
+void endpoint_set_up(Endpoint *e, unsigned queues);
 void endpoint_start(Endpoint *e, unsigned queues);
 void endpoint_open(Endpoint *e, Rig *rig, int slot);
 void endpoint_close(Endpoint *e);
