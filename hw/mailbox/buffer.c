@@ -62,6 +62,39 @@ bool mailbox_may_write(VirtIOMailbox *m, unsigned queue,
     return check(m, queue, elem, true);
 }
 
+static void check_ring(VirtIOMailbox *m, int queue, const char *what,
+                       hwaddr addr, hwaddr length, bool write)
+{
+    if (!is_ram(VIRTIO_DEVICE(m)->dma_as, addr, length, write)) {
+        mailbox_guest_error(m, "queue %d: %s at 0x%" HWADDR_PRIx ", %"
+                            HWADDR_PRIu " bytes, is not %sRAM in the device's "
+                            "view (is it a virtual address, or bus mastering "
+                            "off?)", queue, what, addr, length,
+                            write ? "writable " : "");
+    }
+}
+
+/* Or nothing at all would happen, and nobody would know why. */
+void mailbox_check_rings(VirtIOMailbox *m)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(m);
+    RCU_READ_LOCK_GUARD();
+
+    for (int i = 0; i < MBOX_QUEUES; i++) {
+        if (virtio_queue_get_desc_addr(vdev, i)) {
+            check_ring(m, i, "descriptor table",
+                       virtio_queue_get_desc_addr(vdev, i),
+                       virtio_queue_get_desc_size(vdev, i), false);
+            check_ring(m, i, "available ring",
+                       virtio_queue_get_avail_addr(vdev, i),
+                       virtio_queue_get_avail_size(vdev, i), false);
+            check_ring(m, i, "used ring",
+                       virtio_queue_get_used_addr(vdev, i),
+                       virtio_queue_get_used_size(vdev, i), true);
+        }
+    }
+}
+
 /*
  * No notification here: an interrupt is a store to where the guest says, and
  * that may be the reset of an endpoint whose message is in our caller's hands.

@@ -27,6 +27,17 @@ void mailbox_guest_error(VirtIOMailbox *m, const char *format, ...)
 
 /* ---- Life ---- */
 
+/* What the author of a driver would otherwise look for in vain */
+static void check_driver(VirtIOMailbox *m)
+{
+    if (!virtio_vdev_has_feature(VIRTIO_DEVICE(m), VIRTIO_F_VERSION_1)) {
+        mailbox_guest_error(m, "DRIVER_OK without VIRTIO_F_VERSION_1: a "
+                            "legacy driver does not fit, the device has "
+                            "virtio 1.2's layout only");
+    }
+    mailbox_check_rings(m);
+}
+
 /* MB40: a driver is there from DRIVER_OK to reset, or until it fails. */
 static void set_ready(VirtIOMailbox *m, bool ready)
 {
@@ -37,6 +48,7 @@ static void set_ready(VirtIOMailbox *m, bool ready)
     m->told_link = mailbox_link(m);     /* a new driver reads the register */
     mailbox_tell(m, false);
     if (ready) {
+        check_driver(m);
         mailbox_take_signals(m);
     }
 }

@@ -273,6 +273,8 @@ bool mailbox_may_read(VirtIOMailbox *m, unsigned queue,
                       const VirtQueueElement *elem);
 bool mailbox_may_write(VirtIOMailbox *m, unsigned queue,
                        const VirtQueueElement *elem);
+/* Log which ring of which queue is not. */
+void mailbox_check_rings(VirtIOMailbox *m);
 /* The next that is; those before it come back empty, to be told later. */
 VirtQueueElement *mailbox_pop_writable(VirtIOMailbox *m, VirtQueue *vq,
                                        unsigned queue, bool *returned);

@@ -9,6 +9,7 @@
 #include "mailbox-rig.h"
 #include "farbell/uintr.h"
 #include "standard-headers/linux/virtio_config.h"
+#include "standard-headers/linux/virtio_pci.h"
 #include "standard-headers/linux/virtio_ring.h"
 
 #define NOWHERE 0xffff800000001000
@@ -210,6 +211,49 @@ static void test_wrong_notify_offset(void)
     expect_said(old, "queue 1 written to the notification address of queue 0");
 }
 
+/* MB18: rings at addresses that are virtual, told before the first notice */
+static void test_ring_address(void)
+{
+    int old = log_start();
+    Pair p;
+    unsigned common;
+
+    rig_start_pair(&p.rig, "", " -d guest_errors");
+    endpoint_open(&p.b, &p.rig, 5);
+    endpoint_find(&p.a, &p.rig, 4);
+    common = p.a.dev->common_cfg_offset;
+    endpoint_set_up(&p.a, ALL_QUEUES);
+    p.a.dev->vdev.bus->queue_select(&p.a.dev->vdev, MBOX_QUEUE_EVENTS);
+    qpci_io_writel(p.a.dev->pdev, p.a.dev->bar,
+                   common + VIRTIO_PCI_COMMON_Q_USEDLO, (uint32_t)NOWHERE);
+    qpci_io_writel(p.a.dev->pdev, p.a.dev->bar,
+                   common + VIRTIO_PCI_COMMON_Q_USEDHI, NOWHERE >> 32);
+    qpci_io_writew(p.a.dev->pdev, p.a.dev->bar,
+                   common + VIRTIO_PCI_COMMON_Q_ENABLE, 1);
+    qvirtio_set_driver_ok(&p.a.dev->vdev);
+    pair_close(&p);
+    log_expect(old, "a: queue 2: used ring at 0xffff800000001000, 8196 bytes, "
+               "is not writable RAM in the device's view");
+}
+
+/* MB1: the steps of a driver that knows the legacy interface only */
+static void test_legacy_driver(void)
+{
+    int old = log_start();
+    Pair p;
+
+    rig_start_pair(&p.rig, "", " -d guest_errors");
+    endpoint_open(&p.b, &p.rig, 5);
+    endpoint_find(&p.a, &p.rig, 4);
+    qvirtio_set_acknowledge(&p.a.dev->vdev);
+    qvirtio_set_driver(&p.a.dev->vdev);
+    p.a.dev->vdev.bus->set_status(&p.a.dev->vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE |
+                                  VIRTIO_CONFIG_S_DRIVER |
+                                  VIRTIO_CONFIG_S_DRIVER_OK);
+    pair_close(&p);
+    log_expect(old, "a: DRIVER_OK without VIRTIO_F_VERSION_1");
+}
+
 static void test_register_log(void)
 {
     int old = log_start();
@@ -362,6 +406,8 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/log/queue-not-enabled", test_queue_not_enabled);
     qtest_add_func("/mailbox/log/wrong-notify-offset",
                    test_wrong_notify_offset);
+    qtest_add_func("/mailbox/log/MB18-ring-address", test_ring_address);
+    qtest_add_func("/mailbox/log/MB1-legacy-driver", test_legacy_driver);
     qtest_add_func("/mailbox/log/register", test_register_log);
     qtest_add_func("/mailbox/log/MB32-requester", test_requester);
     qtest_add_func("/mailbox/chaos", test_chaos);

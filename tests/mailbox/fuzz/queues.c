@@ -74,6 +74,20 @@ int virtio_queue_empty(VirtQueue *vq)
     return !vq->waiting;
 }
 
+/* There are no rings in memory, and the device does not look for them. */
+#define NO_RING(what)                                                       \
+    hwaddr virtio_queue_get_##what(VirtIODevice *vdev, int n)               \
+    {                                                                       \
+        return 0;                                                           \
+    }
+
+NO_RING(desc_addr)
+NO_RING(desc_size)
+NO_RING(avail_addr)
+NO_RING(avail_size)
+NO_RING(used_addr)
+NO_RING(used_size)
+
 bool virtio_queue_get_notification(VirtQueue *vq)
 {
     return vq->notification;
