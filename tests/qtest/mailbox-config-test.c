@@ -413,6 +413,22 @@ static void test_config_interrupt(void)
     pair_close(&p);
 }
 
+/* MB24: a doorbell without MSI-X */
+static void test_doorbell_interrupt(void)
+{
+    Pair p;
+
+    pair_find(&p, "", "");
+    pair_start(&p, 0);
+    set64(&p.b, MBOX_REG_ENABLE, 1);
+    config_interrupt(&p.b);
+    g_assert_cmpint(ring(&p.a, 1), ==, MBOX_RING_REFUSED);
+    g_assert_false(config_interrupt(&p.b));
+    g_assert_cmpint(ring(&p.a, 0), ==, MBOX_RING_POSTED);
+    g_assert_true(config_interrupt(&p.b));
+    pair_close(&p);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -439,6 +455,8 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/config/MB41-generations", test_generations);
     qtest_add_func("/mailbox/config/MB46-config-interrupt",
                    test_config_interrupt);
+    qtest_add_func("/mailbox/config/MB24-doorbell-interrupt",
+                   test_doorbell_interrupt);
     status = g_test_run();
     socket_path_remove();
     return status;
