@@ -164,6 +164,7 @@ struct VirtIOMailbox {
     QTAILQ_HEAD(, MailboxSignal) air;
     uint32_t saved_flights;
     uint64_t *saved_due;        /* of the flights, while migrating */
+    bool first_waited;          /* of the flights, and has been counted */
 
     /* State that follows from the above or from outside */
     bool ready;

@@ -16,6 +16,8 @@ static int pre_save(void *opaque)
     QTAILQ_FOREACH(flight, &m->flights, next) {
         n++;
     }
+    flight = QTAILQ_FIRST(&m->flights);
+    m->first_waited = flight && flight->waited;
     g_free(m->saved_due);
     m->saved_due = g_new(uint64_t, n);
     m->saved_flights = 0;
@@ -42,6 +44,8 @@ static int pre_load(void *opaque)
 /* MB47: they were the last ones popped, so they are popped again. */
 static int restore_flights(VirtIOMailbox *m)
 {
+    MailboxFlight *first;
+
     if (!virtqueue_rewind(m->tx, m->saved_flights)) {
         return -EINVAL;
     }
@@ -49,8 +53,10 @@ static int restore_flights(VirtIOMailbox *m)
     for (uint32_t i = 0; i < m->saved_flights; i++) {
         mailbox_tx_pop(m, m->saved_due[i]);
     }
-    if (m->saved_flights) {
-        timer_mod(m->flight_timer, m->saved_due[0]);
+    first = QTAILQ_FIRST(&m->flights);
+    if (first) {
+        first->waited = m->first_waited;
+        timer_mod(m->flight_timer, first->due);
     }
     return 0;
 }
@@ -175,6 +181,7 @@ const VMStateDescription mailbox_vmstate_device = {
         VMSTATE_VALIDATE("messages on their way", flights_fit),
         VMSTATE_VARRAY_UINT32_ALLOC(saved_due, VirtIOMailbox, saved_flights, 1,
                                     vmstate_info_uint64, uint64_t),
+        VMSTATE_BOOL(first_waited, VirtIOMailbox),
         VMSTATE_END_OF_LIST()
     },
 };

@@ -187,6 +187,27 @@ static void test_snapshot_msix(void)
     moved_close(&p, &after);
 }
 
+/* MB9, MB47: a message that waits has been counted. */
+static void test_snapshot_counts(void)
+{
+    Pair p;
+    Rig after;
+
+    pair_open(&p, ",latency-ns=1000", "");
+    send_message(&p.b, 8, 1);                   /* a has no buffer */
+    send_message(&p.a, 8, 1);                   /* waits when it arrives */
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_TX_WAITS), ==, 1);
+    move(&p, &after, ",latency-ns=1000");
+    tell(&after, "cont");
+    qtest_clock_set(after.qts, 999);
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_TX_WAITS), ==, 1);
+    g_assert_cmpint(counter(&p.a, MBOX_COUNT_TX_WAITS), ==, 0);
+    qtest_clock_set(after.qts, 1000);
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_TX_WAITS), ==, 1);
+    g_assert_cmpint(counter(&p.a, MBOX_COUNT_TX_WAITS), ==, 1);
+    moved_close(&p, &after);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -202,6 +223,8 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/pause/MB47-snapshot-events",
                    test_snapshot_events);
     qtest_add_func("/mailbox/pause/MB47-snapshot-msix", test_snapshot_msix);
+    qtest_add_func("/mailbox/pause/MB47-snapshot-counts",
+                   test_snapshot_counts);
     status = g_test_run();
     socket_path_remove();
     return status;
