@@ -2,6 +2,7 @@
 /*
  * The mailbox with both endpoints in this machine: CPUs 0 and 1 are side 0,
  * with the global IDs 0x40 and up, CPUs 2 and 3 side 1, with 0x50 and up.
+ * Args: late, if the link has a latency longer than it takes to send.
  */
 #include "mailbox.h"
 #include "send.h"
@@ -284,6 +285,55 @@ static void test_routed(void)
     CHECK_EQ(mbox_counter(&b, MBOX_COUNT_INJECTED), 1);
 }
 
+/* MB30: each CPU of the other side by its own ID */
+static void test_second_cpu(void)
+{
+    setup();
+    ipis_taken(SIDE1_CPU, NV);
+    ipis_taken(SIDE1_CPU + 1, NV);
+    allow(&b, 1, NV);
+    aim(window_upid(&b), SIDE1_FIRST + 1);
+    senduipi(0);
+    CHECK(WAIT_FOR(mbox_counter(&b, MBOX_COUNT_INJECTED) == 1));
+    CHECK_EQ(ipis_taken(SIDE1_CPU, NV), 0);
+    CHECK_EQ(ipis_taken(SIDE1_CPU + 1, NV), 1);
+}
+
+static void send_vector(uint32_t id, int vector)
+{
+    struct upid *upid = window_upid(&b);
+
+    aim(upid, id);
+    upid->low = (upid->low & ~(0xffull << 16)) | (uint64_t)vector << 16;
+    senduipi(0);
+}
+
+/* MB17, MB30: on their way at the same time, and each arrives */
+static void test_many_routed(void)
+{
+    setup();
+    trap_handle(NV + 1, irq_count);
+    allow(&b, 0, NV);
+    mbox_write64(&b, MBOX_REG_ALLOW_DEST, 3);
+    mbox_write64(&b, MBOX_REG_ALLOW_VECTOR + NV / 64 * 8, 3ull << NV % 64);
+    for (int cpu = 0; cpu < 2; cpu++) {
+        ipis_taken(SIDE1_CPU + cpu, NV);
+    }
+    for (int i = 0; i < 4; i++) {
+        send_vector(SIDE1_FIRST + i / 2, NV + i % 2);
+    }
+    if (arg_given("late")) {
+        CHECK_EQ(mbox_counter(&b, MBOX_COUNT_INJECTED), 0);
+    }
+    CHECK(WAIT_FOR(mbox_counter(&b, MBOX_COUNT_INJECTED) == 4));
+    for (int cpu = 0; cpu < 2; cpu++) {
+        uint32_t before = irq_counts[NV + 1];
+
+        CHECK_EQ(ipis_taken(SIDE1_CPU + cpu, NV), 1);
+        CHECK_EQ(irq_counts[NV + 1], before + 1);
+    }
+}
+
 /* MB31: not the destination, not the vector, not beyond the window */
 static void test_not_allowed(void)
 {
@@ -398,6 +448,8 @@ const struct test tests[] = {
     { "MB34-posted-message", test_posted_message, 3 },
     { "MB35-code-in-upid", test_code_in_upid },
     { "MB30-routed", test_routed, 3 },
+    { "MB30-second-cpu", test_second_cpu, 4 },
+    { "MB17-many-routed", test_many_routed, 4 },
     { "MB31-not-allowed", test_not_allowed, 3 },
     { "MB32-changed-id", test_changed_id, 3 },
     { "MB30-wrong-sender", test_wrong_sender, 4 },
