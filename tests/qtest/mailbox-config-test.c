@@ -413,6 +413,29 @@ static void test_config_interrupt(void)
     pair_close(&p);
 }
 
+/* MB40: a driver that gives up is none. */
+static void test_failed_driver(void)
+{
+    Pair p;
+    QVirtioDevice *vdev;
+    uint64_t report;
+
+    pair_find(&p, "", "");
+    pair_start(&p, 0);
+    vdev = &p.b.dev->vdev;
+    report = send_message(&p.a, 8, 1);          /* b has no buffer */
+    queue_interrupt(&p.a);
+    vdev->bus->set_status(vdev, vdev->bus->get_status(vdev) |
+                          VIRTIO_CONFIG_S_FAILED);
+    g_assert_cmpint(reg32(&p.a, MBOX_REG_LINK), ==, MBOX_LINK_ATTACHED);
+    g_assert_cmpint(state_of(&p.a, 1, MBOX_STATE_READY), ==, 0);
+    g_assert_cmpint(report_status(&p.a, report), ==, MBOX_STATUS_PEER_GONE);
+    g_assert_true(queue_interrupt(&p.a));
+    set64(&p.b, MBOX_REG_ENABLE, 1);
+    g_assert_cmpint(reg32(&p.b, MBOX_REG_ENABLE), ==, 0);
+    pair_close(&p);
+}
+
 /* MB24: a doorbell without MSI-X */
 static void test_doorbell_interrupt(void)
 {
@@ -455,6 +478,7 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/config/MB41-generations", test_generations);
     qtest_add_func("/mailbox/config/MB46-config-interrupt",
                    test_config_interrupt);
+    qtest_add_func("/mailbox/config/MB40-failed-driver", test_failed_driver);
     qtest_add_func("/mailbox/config/MB24-doorbell-interrupt",
                    test_doorbell_interrupt);
     status = g_test_run();

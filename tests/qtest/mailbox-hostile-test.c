@@ -64,7 +64,7 @@ static void test_bad_memory(void)
 
     side_open(&p, 0, "");
     for (int i = 0; i < 5; i++) {
-        for (int kind = 0; kind < 6; kind++) {
+        for (int kind = 0; kind < 8; kind++) {
             Liar liar;
             size_t size = i == 1 ? 0x10000 : 0x1000;
             int bad;
@@ -75,7 +75,9 @@ static void test_bad_memory(void)
                   kind == 2 ? sealed_memfd(0, seals) :
                   kind == 3 ? open("/dev/null", O_RDWR) :
                   kind == 4 ? open("/dev/zero", O_RDWR) :
-                  socket(AF_INET, SOCK_STREAM, 0);
+                  kind == 5 ? socket(AF_INET, SOCK_STREAM, 0) :
+                  kind == 6 ? socket(AF_UNIX, SOCK_DGRAM, 0) :
+                  sealed_memfd(size, F_SEAL_SHRINK | F_SEAL_GROW);
             close(liar.fds[i]);
             liar.fds[i] = bad;
             liar_greet(&liar);

@@ -257,7 +257,8 @@ static void test_post(void)
 
     for (int x2 = 0; x2 < 2; x2++) {
         pair_open(&p, "", "");
-        upid = make_upid(&p, x2 ? 2 : 2 << UPID_NDST_XAPIC_SHIFT, NV, 0);
+        upid = make_upid(&p, x2 ? 2 : 2 << UPID_NDST_XAPIC_SHIFT | 0x10001,
+                         NV, 0);                /* bits that do not count */
         bind_queue(&p.b, upid, 9,
                    MBOX_BIND_ENABLE | (x2 ? MBOX_BIND_X2APIC : 0));
         g_assert_cmpint(reg32(&p.b, MBOX_REG_BIND_STATUS), ==, MBOX_BIND_ON);
@@ -344,7 +345,7 @@ static void test_post_fails(void)
     Pair p;
     uint64_t upid;
 
-    pair_open(&p, "", ",apic-first=0x50,apic-count=2,apic-local=2");
+    pair_open(&p, "", ",apic-first=0x50,apic-count=1,apic-local=2");
     upid = make_upid(&p, 1 << UPID_NDST_XAPIC_SHIFT, NV, 0);
     bind_queue(&p.b, upid, 1, MBOX_BIND_ENABLE);
     receive_one(&p);                            /* not a CPU of b */
@@ -356,6 +357,18 @@ static void test_post_fails(void)
     g_assert_true(used(&p.b, MBOX_QUEUE_RX, NULL));
     g_assert_cmpint(counter(&p.b, MBOX_COUNT_POST_FAILED), ==, 2);
     g_assert_cmphex(mem64(&p.b, upid), ==, 1 << 2);
+    upid = make_upid(&p, 3 << UPID_NDST_XAPIC_SHIFT, NV, 0);
+    set32(&p.b, MBOX_REG_BIND_CONTROL, 0);
+    bind_queue(&p.b, upid, 1, MBOX_BIND_ENABLE);
+    receive_one(&p);                            /* one beyond those of b */
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_POST_FAILED), ==, 3);
+    g_assert_false(is_requested(&p, 3, NV));
+    upid = make_upid(&p, 2 << UPID_NDST_XAPIC_SHIFT, 15, 0);
+    set32(&p.b, MBOX_REG_BIND_CONTROL, 0);
+    bind_queue(&p.b, upid, 1, MBOX_BIND_ENABLE);
+    receive_one(&p);                            /* no vector for an APIC */
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_POST_FAILED), ==, 4);
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_RX_MESSAGES), ==, 4);
     pair_close(&p);
 }
 
