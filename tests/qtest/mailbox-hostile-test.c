@@ -148,6 +148,69 @@ static void test_half_frames(void)
     side_close(&p, 0);
 }
 
+typedef struct Message {
+    uint32_t type, length;
+    uint64_t sequence, generation;
+    char text[8];
+} QEMU_PACKED Message;
+
+/* Side 0, with a buffer, has a peer that is about to send it @message. */
+static void link_up(TwoSides *p, Liar *liar, Message *message)
+{
+    liar_init(liar);
+    liar_greet(liar);
+    wait_for_link(&p->e[0], MBOX_LINK_UP);
+    *message = (Message) {
+        .type = 2, .length = 8, .sequence = 1, .text = "message",
+        .generation = reg32(&p->e[0], MBOX_REG_GENERATION),
+    };
+}
+
+/* MB55: a message that stops in the middle, at every byte, is none. */
+static void test_half_messages(void)
+{
+    TwoSides p;
+
+    side_open(&p, 0, "");
+    offer_buffer(&p.e[0], 8);
+    for (size_t i = 0; i <= sizeof(Message); i++) {
+        Message message;
+        Liar liar;
+
+        link_up(&p, &liar, &message);
+        liar_send(&liar, &message, i, 0);
+        liar_done(&liar);
+        wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+        g_assert_cmpint(used(&p.e[0], MBOX_QUEUE_RX, NULL), ==,
+                        i == sizeof(Message));
+    }
+    side_close(&p, 0);
+}
+
+/* MB55: each byte of a message changed: refused, waited for, or another text */
+static void test_garbled_message(void)
+{
+    TwoSides p;
+
+    side_open(&p, 0, "");
+    for (size_t i = 0; i < sizeof(Message); i++) {
+        bool cannot_be = i < 4 || i == 6 || i == 7;     /* type, length */
+        Message message;
+        Liar liar;
+
+        link_up(&p, &liar, &message);
+        ((uint8_t *)&message)[i] ^= 0x80;
+        liar_send(&liar, &message, sizeof(message), 0);
+        if (cannot_be) {
+            expect_hang_up(&liar);
+        }
+        liar_done(&liar);
+        wait_for_link(&p.e[0], MBOX_LINK_DOWN);
+        expect_alive(&p.e[0]);
+    }
+    side_close(&p, 0);
+}
+
 /* MB55: more messages than it may have under way */
 static void test_too_many_messages(void)
 {
@@ -385,6 +448,9 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/hostile/MB54-bad-memory", test_bad_memory);
     qtest_add_func("/mailbox/hostile/MB55-bad-frames", test_bad_frames);
     qtest_add_func("/mailbox/hostile/MB55-half-frames", test_half_frames);
+    qtest_add_func("/mailbox/hostile/MB55-half-messages", test_half_messages);
+    qtest_add_func("/mailbox/hostile/MB55-garbled-message",
+                   test_garbled_message);
     qtest_add_func("/mailbox/hostile/MB55-too-many", test_too_many_messages);
     qtest_add_func("/mailbox/hostile/MB56-never-reads", test_never_reads);
     qtest_add_func("/mailbox/hostile/MB56-full-doorbell",
