@@ -409,6 +409,10 @@ static void test_msix(void)
     g_assert_true(b->bus->get_queue_isr_status(b, p.b.queue[1]));
     set32(&p.a, MBOX_REG_STATE_WORD, 1);
     g_assert_true(b->bus->get_queue_isr_status(b, p.b.queue[2]));
+    send_message(&p.a, 8, 2);                   /* waits for a buffer */
+    g_assert_false(a->bus->get_queue_isr_status(a, p.a.queue[0]));
+    endpoint_reset(&p.b);                       /* and comes back */
+    g_assert_true(a->bus->get_queue_isr_status(a, p.a.queue[0]));
     pair_close(&p);
 }
 
