@@ -169,7 +169,9 @@ static void link_up(TwoSides *p, Liar *liar, Message *message)
 /* MB55: a message that stops in the middle, at every byte, is none. */
 static void test_half_messages(void)
 {
+    g_autofree char *text = NULL;
     TwoSides p;
+    int old = log_start();
 
     side_open(&p, 0, "");
     offer_buffer(&p.e[0], 8);
@@ -185,6 +187,8 @@ static void test_half_messages(void)
                         i == sizeof(Message));
     }
     side_close(&p, 0);
+    text = log_end(old);
+    g_assert_null(strstr(text, "peer refused"));
 }
 
 /* MB55: each byte of a message changed: refused, waited for, or another text */
