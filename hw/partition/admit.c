@@ -20,7 +20,7 @@ static UintrPartition *partition_of_source(InterruptSource source)
     case INTERRUPT_FROM_CPU:
         return partition_of(qemu_get_cpu(source.id));
     case INTERRUPT_FROM_DEVICE:
-        return partition_of_device(source.id);
+        return partition_of_requester(source.id);
     default:                /* the chipset's: the first partition's */
         return NULL;
     }

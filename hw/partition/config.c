@@ -23,13 +23,12 @@ static GHashTable *originals;   /* PCIDevice -> Original */
 static bool is_foreign(PCIDevice *dev)
 {
     return current_cpu &&
-           partition_of(current_cpu) !=
-           partition_of_device(pci_requester_id(dev));
+           partition_of(current_cpu) != partition_of_device(dev);
 }
 
 static void refuse(PCIDevice *dev, uint32_t reg)
 {
-    UintrPartition *owner = partition_of_device(pci_requester_id(dev));
+    UintrPartition *owner = partition_of_device(dev);
     CPUState *cs = current_cpu;
 
     partition_violation(partition_of(cs), owner, (Violation) {
@@ -107,7 +106,7 @@ static void filtered_write(PCIDevice *dev, uint32_t reg, uint32_t value,
                            int len)
 {
     Original *original = g_hash_table_lookup(originals, dev);
-    UintrPartition *p = partition_of_device(pci_requester_id(dev));
+    UintrPartition *p = partition_of_device(dev);
 
     if (is_foreign(dev) ||
         (p && current_cpu && !may_write(p, dev, reg, value, len))) {

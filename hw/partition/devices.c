@@ -16,49 +16,39 @@
 
 PCIBus *partition_root_bus;
 
-typedef bool DeviceFn(UintrPartition *p, const char *id, PCIDevice *dev,
-                      void *opaque);
+/* Of the root bus, by slot and function; from when the machine is there. */
+static UintrPartition *owners[PCI_DEVFN_MAX];
 
-/* For each id of the list until @fn says true; dev is null if none is it. */
-static bool for_devices(UintrPartition *p, DeviceFn *fn, void *opaque)
-{
-    g_auto(GStrv) ids = g_strsplit(p->devices_text ? p->devices_text : "",
-                                   ":", 0);
-
-    for (char **id = ids; *id; id++) {
-        g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", *id);
-        Object *dev = object_resolve_path_type(path, TYPE_PCI_DEVICE, NULL);
-
-        if (**id && fn(p, *id, (PCIDevice *)dev, opaque)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_requester_id(UintrPartition *p, const char *id, PCIDevice *dev,
-                             void *opaque)
-{
-    return dev && pci_requester_id(dev) == *(uint32_t *)opaque;
-}
-
-UintrPartition *partition_of_device(uint32_t requester_id)
+/* Who names the device, for as long as there is no table. */
+static UintrPartition *named_by(PCIDevice *dev)
 {
     UintrPartition *p;
 
     QLIST_FOREACH(p, &partitions, next) {
-        if (for_devices(p, has_requester_id, &requester_id)) {
+        if (DEVICE(dev)->id &&
+            g_strv_contains((const char *const *)p->devices,
+                            DEVICE(dev)->id)) {
             return p;
         }
     }
     return NULL;
 }
 
-/* Devices sit on the root bus, whose number no guest can change. */
+UintrPartition *partition_of_requester(uint32_t id)
+{
+    return id < ARRAY_SIZE(owners) ? owners[id] : NULL;
+}
+
+UintrPartition *partition_of_device(PCIDevice *dev)
+{
+    return pci_get_bus(dev) == partition_root_bus ? owners[dev->devfn] : NULL;
+}
+
+/* Asked while devices are made, and of each once more when all are there. */
 static AddressSpace *dma_view(PCIBus *bus, void *opaque, int devfn)
 {
     UintrPartition *p = bus == partition_root_bus ?
-                        partition_of_device(devfn) : NULL;
+                        named_by(bus->devices[devfn]) : NULL;
 
     return p ? &p->as : &address_space_memory;
 }
@@ -104,11 +94,9 @@ static bool has_twin(PCIDevice *dev)
     return found != dev;
 }
 
-static bool is_unfit(UintrPartition *p, const char *id, PCIDevice *dev,
-                     void *opaque)
+static bool check_device(UintrPartition *p, const char *id, PCIDevice *dev,
+                         Error **errp)
 {
-    Error **errp = opaque;
-
     if (!dev) {
         error_setg(errp, "partition %s, devices: there is no PCI device %s: "
                    "create it with id=%s", partition_name(p), id, id);
@@ -123,10 +111,14 @@ static bool is_unfit(UintrPartition *p, const char *id, PCIDevice *dev,
         error_setg(errp, "partition %s, devices: %s could be mistaken for a "
                    "device behind a bridge, which has the same slot: choose "
                    "another addr", partition_name(p), id);
+    } else if (owners[dev->devfn]) {
+        error_setg(errp, "partition %s, devices: %s belongs to partition %s: "
+                   "name it once", partition_name(p), id,
+                   partition_name(owners[dev->devfn]));
     } else {
-        return !check_virtio(p, id, dev, errp);
+        return check_virtio(p, id, dev, errp);
     }
-    return true;
+    return false;
 }
 
 /* ---- Reset ---- */
@@ -142,9 +134,8 @@ static ResettableClass of_bus;      /* what the root bus does otherwise */
 /* A snapshot is loaded into fresh devices. */
 static bool is_kept(PCIDevice *dev)
 {
-    return dev && pci_get_bus(dev) == partition_root_bus &&
-           !runstate_check(RUN_STATE_RESTORE_VM) &&
-           partition_of_device(dev->devfn);
+    return dev && !runstate_check(RUN_STATE_RESTORE_VM) &&
+           partition_of_device(dev);
 }
 
 static void reset_child(Object *child, void *opaque, ResetType type)
@@ -191,40 +182,47 @@ static void filter_reset(PCIBus *root)
     rc->phases.hold = reset_hold;
 }
 
-static bool reset_device(UintrPartition *p, const char *id, PCIDevice *dev,
-                         void *opaque)
-{
-    pci_device_reset(dev);
-    return false;
-}
-
 void partition_reset_devices(UintrPartition *p)
 {
-    for_devices(p, reset_device, NULL);
+    for (int devfn = 0; devfn < ARRAY_SIZE(owners); devfn++) {
+        if (owners[devfn] == p) {
+            pci_device_reset(partition_root_bus->devices[devfn]);
+        }
+    }
 }
 
 /* ---- The machine ---- */
 
 /* INTx is the first partition's: nobody can switch it on again. */
-static bool cut_intx(UintrPartition *p, const char *id, PCIDevice *dev,
-                     void *opaque)
+static void cut_intx(PCIDevice *dev)
 {
     pci_word_test_and_set_mask(dev->config + PCI_COMMAND,
                                PCI_COMMAND_INTX_DISABLE);
     pci_word_test_and_clear_mask(dev->wmask + PCI_COMMAND,
                                  PCI_COMMAND_INTX_DISABLE);
-    return false;
+}
+
+static bool confine_device(UintrPartition *p, const char *id, Error **errp)
+{
+    PCIDevice *dev = (PCIDevice *)object_dynamic_cast(
+        object_resolve_path_component(machine_get_container("peripheral"), id),
+        TYPE_PCI_DEVICE);
+
+    if (!check_device(p, id, dev, errp)) {
+        return false;
+    }
+    owners[dev->devfn] = p;
+    cut_intx(dev);
+    return true;
 }
 
 void partition_confine_devices(UintrPartition *p, Error **errp)
 {
-    Error *err = NULL;
-
-    if (for_devices(p, is_unfit, &err)) {
-        error_propagate(errp, err);
-        return;
+    for (char **id = p->devices; *id; id++) {
+        if (**id && !confine_device(p, *id, errp)) {
+            return;
+        }
     }
-    for_devices(p, cut_intx, NULL);
 }
 
 void partition_take_bus(PCIBus *root)

@@ -282,6 +282,7 @@ bool partition_parse(UintrPartition *p, Error **errp)
         !check_cpus(p, errp)) {
         return false;
     }
+    p->devices = g_strsplit(p->devices_text ? p->devices_text : "", ":", 0);
     for (int kind = 0; kind < WINDOW__MAX; kind++) {
         if (!parse_windows(p, kind, errp)) {
             return false;

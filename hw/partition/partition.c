@@ -264,6 +264,7 @@ static void partition_finalize(Object *obj)
     }
     g_free(p->cpus_text);
     g_free(p->devices_text);
+    g_strfreev(p->devices);
     g_free(p->vectors_in_text);
     g_free(p->vectors_out_text);
     g_free(p->payload_file);

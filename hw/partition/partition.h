@@ -87,6 +87,7 @@ struct UintrPartition {
     bool start, reset_with_machine, stop_on_violation;
 
     bool complete;
+    GStrv devices;
     Windows windows[WINDOW__MAX];
     DECLARE_BITMAP(cpus, PARTITION_MAX_CPUS);
     DECLARE_BITMAP(vectors_in, PARTITION_VECTORS);
@@ -149,7 +150,8 @@ void partition_ask(UintrPartition *p, bool restart, PartitionState state);
 
 /* ---- devices.c ---- */
 extern PCIBus *partition_root_bus;
-UintrPartition *partition_of_device(uint32_t requester_id);
+UintrPartition *partition_of_requester(uint32_t id);
+UintrPartition *partition_of_device(PCIDevice *dev);
 void partition_confine_devices(UintrPartition *p, Error **errp);
 void partition_reset_devices(UintrPartition *p);
 void partition_take_bus(PCIBus *root);
