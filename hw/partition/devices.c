@@ -9,6 +9,7 @@
 #include "exec/address-spaces.h"
 #include "hw/pci/pci.h"
 #include "hw/pci/pci_bridge.h"
+#include "hw/pci/pcie.h"
 #include "hw/virtio/virtio-bus.h"
 #include "hw/virtio/virtio-pci.h"
 #include "system/runstate.h"
@@ -94,6 +95,21 @@ static bool has_twin(PCIDevice *dev)
     return found != dev;
 }
 
+/* They come when the guest says so, and with addresses of their own. */
+static bool has_virtual_functions(PCIDevice *dev)
+{
+    return pci_is_express(dev) &&
+           pcie_find_capability(dev, PCI_EXT_CAP_ID_SRIOV);
+}
+
+/* They answer at addresses that stand in none of their registers. */
+static bool is_legacy(PCIDevice *dev)
+{
+    uint16_t class = pci_get_word(dev->config + PCI_CLASS_DEVICE);
+
+    return class == PCI_CLASS_DISPLAY_VGA || class == PCI_CLASS_STORAGE_IDE;
+}
+
 static bool check_device(UintrPartition *p, const char *id, PCIDevice *dev,
                          Error **errp)
 {
@@ -111,6 +127,14 @@ static bool check_device(UintrPartition *p, const char *id, PCIDevice *dev,
         error_setg(errp, "partition %s, devices: %s could be mistaken for a "
                    "device behind a bridge, which has the same slot: choose "
                    "another addr", partition_name(p), id);
+    } else if (has_virtual_functions(dev)) {
+        error_setg(errp, "partition %s, devices: %s has virtual functions, "
+                   "which nobody confines: choose a device without SR-IOV",
+                   partition_name(p), id);
+    } else if (is_legacy(dev)) {
+        error_setg(errp, "partition %s, devices: %s answers at fixed "
+                   "addresses of a PC as well: choose one that is no VGA and "
+                   "no IDE", partition_name(p), id);
     } else if (owners[dev->devfn]) {
         error_setg(errp, "partition %s, devices: %s belongs to partition %s: "
                    "name it once", partition_name(p), id,
