@@ -96,6 +96,29 @@ static bool check_machine(Error **errp)
     return false;
 }
 
+static bool (*machine_allows)(MachineState *ms, DeviceState *dev,
+                              Error **errp);
+
+/* What comes later has passed no check, of its place for instance. */
+static bool allow_hotplug(MachineState *ms, DeviceState *dev, Error **errp)
+{
+    if (object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE)) {
+        error_setg(errp, "a machine with partitions takes no PCI devices "
+                   "later: give -device %s on the command line",
+                   object_get_typename(OBJECT(dev)));
+        return false;
+    }
+    return machine_allows(ms, dev, errp);
+}
+
+static void filter_hotplug(void)
+{
+    MachineClass *mc = MACHINE_GET_CLASS(qdev_get_machine());
+
+    machine_allows = mc->hotplug_allowed;
+    mc->hotplug_allowed = allow_hotplug;
+}
+
 /* ---- Reset ---- */
 
 /* The first partition's reset is its own affair, but for the very first. */
@@ -129,6 +152,7 @@ static void on_machine_done(Notifier *n, void *unused)
     }
     partition_filter_config(partition_root_bus);
     hide_from_hotplug();
+    filter_hotplug();
     qemu_register_reset(on_reset, NULL);
 }
 
