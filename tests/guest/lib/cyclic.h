@@ -13,6 +13,9 @@
 #define CYCLIC_PERIODIC 0x20000         /* of the timer's LVT entry */
 #define CYCLIC_DIVIDE_BY_1 0xb          /* a tick is a nanosecond */
 
+/* QEMU's timer counts to below zero: a period is one tick more. */
+#define CYCLIC_COUNT(period) ((period) - 1)
+
 struct cyclic {
     volatile uint64_t start, period;    /* TSC */
     volatile uint64_t ticks;            /* the last deadline that was served */
