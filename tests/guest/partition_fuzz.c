@@ -72,7 +72,7 @@ static void begin_cyclic_task(void)
     apic_write(APIC_TIMER_DIV, CYCLIC_DIVIDE_BY_1);
     apic_write(APIC_LVT_TIMER, CYCLIC_PERIODIC | CYCLIC_VECTOR);
     cyclic_begin(&task, PERIOD);
-    apic_write(APIC_TIMER_INIT, PERIOD);
+    apic_write(APIC_TIMER_INIT, CYCLIC_COUNT(PERIOD));
 }
 
 static void be_attacked(void)

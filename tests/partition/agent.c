@@ -49,7 +49,7 @@ static void begin_cyclic_task(uint64_t period)
     APIC_TIMER_DIV = CYCLIC_DIVIDE_BY_1;
     APIC_LVT_TIMER = CYCLIC_PERIODIC | CYCLIC_VECTOR;
     cyclic_begin(&AGENT->cyclic, period);
-    APIC_TIMER_INIT = period;
+    APIC_TIMER_INIT = CYCLIC_COUNT(period);
 }
 
 void agent_interrupt(uint64_t vector)
