@@ -118,6 +118,7 @@ static void print_partition(Monitor *mon, UintrPartition *p)
     print_option(mon, "memory", p->text[WINDOW_MEMORY]);
     print_option(mon, "mmio", p->text[WINDOW_MMIO]);
     print_option(mon, "shared", p->text[WINDOW_SHARED]);
+    print_option(mon, "control", p->text[WINDOW_CONTROL]);
     print_option(mon, "ports", p->text[WINDOW_PORTS]);
     print_option(mon, "devices", p->devices_text);
     print_option(mon, "vectors-in", p->vectors_in_text);

@@ -39,6 +39,7 @@ static void reserve_memory(void)
         reserve(&p->windows[WINDOW_MEMORY]);
         reserve(&p->windows[WINDOW_MMIO]);
         reserve(&p->windows[WINDOW_SHARED]);
+        reserve(&p->windows[WINDOW_CONTROL]);
     }
 }
 
@@ -130,6 +131,7 @@ static void on_reset(void *opaque)
         return;
     }
     QLIST_FOREACH(p, &partitions, next) {
+        partition_reset_control(p);
         if (!p->reset_done || p->reset_with_machine) {
             if (p->start) {
                 partition_restart(p);

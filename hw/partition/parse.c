@@ -23,6 +23,8 @@ static const struct {
                       "whole pages of 4096 bytes", "0xfe000000+16K" },
     [WINDOW_SHARED] = { "shared", PAGE, PARTITION_BOOT_BASE,
                         "whole pages of 4096 bytes", "0x41ffe000+8K" },
+    [WINDOW_CONTROL] = { "control", PAGE, PARTITION_BOOT_BASE,
+                         "whole pages of 4096 bytes", "0xfd000000+4K" },
     [WINDOW_PORTS] = { "ports", 1, 0x10000, "ports", "0x2f8-0x2ff" },
 };
 
@@ -269,6 +271,17 @@ bool partition_window_has(UintrPartition *p, WindowKind kind, uint64_t base,
 bool partition_contains(UintrPartition *p, uint64_t base, uint64_t size)
 {
     return partition_window_has(p, WINDOW_MEMORY, base, size);
+}
+
+uint64_t partition_memory_size(UintrPartition *p)
+{
+    const Windows *all = &p->windows[WINDOW_MEMORY];
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < all->count; i++) {
+        size += all->list[i].size;
+    }
+    return size;
 }
 
 bool partition_parse(UintrPartition *p, Error **errp)

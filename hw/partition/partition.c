@@ -4,9 +4,9 @@
  * machine of their own.
  *
  * QEMU interface (docs/partitions.md):
- *  + properties "cpus", "memory", "mmio", "shared", "ports", "devices",
- *    "vectors-in", "vectors-out", "payload", "load", "entry", "bits",
- *    "start", "reset-with-machine", "stop-on-violation": set at creation;
+ *  + properties "cpus", "memory", "mmio", "shared", "control", "ports",
+ *    "devices", "vectors-in", "vectors-out", "payload", "load", "entry",
+ *    "bits", "start", "reset-with-machine", "stop-on-violation": set at creation;
  *    "payload", the vectors and "stop-on-violation" at any time
  *  + write-only properties "reset" and "stop": true restarts or stops it
  *  + read-only properties "state", "starts", "violations", "intrusions"
@@ -85,6 +85,7 @@ STRING(cpus, cpus_text)
 STRING(memory, text[WINDOW_MEMORY])
 STRING(mmio, text[WINDOW_MMIO])
 STRING(shared, text[WINDOW_SHARED])
+STRING(control, text[WINDOW_CONTROL])
 STRING(ports, text[WINDOW_PORTS])
 STRING(devices, devices_text)
 #undef STRING
@@ -128,15 +129,13 @@ GETTER(payload, payload_file)
 static void set_payload(Object *obj, const char *value, Error **errp)
 {
     UintrPartition *p = UINTR_PARTITION(obj);
-    char *old = p->payload_file;
 
-    p->payload_file = g_strdup(value);
-    if (p->complete && !partition_read_payload(p, errp)) {
+    if (p->complete) {
+        partition_read_payload(p, value, errp);
+    } else {
         g_free(p->payload_file);
-        p->payload_file = old;
-        return;
+        p->payload_file = g_strdup(value);
     }
-    g_free(old);
 }
 
 /* Restart or stop it, from the monitor. */
@@ -177,6 +176,25 @@ static void set_stop(Object *obj, bool value, Error **errp)
 
 /* ---- Life ---- */
 
+static bool has_control(void *opaque)
+{
+    return UINTR_PARTITION(opaque)->windows[WINDOW_CONTROL].count;
+}
+
+static const VMStateDescription vmstate_control = {
+    .name = "uintr-partition/control",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = has_control,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64(control.image, UintrPartition),
+        VMSTATE_UINT64(control.size, UintrPartition),
+        VMSTATE_UINT64(control.entry, UintrPartition),
+        VMSTATE_UINT32(control.status, UintrPartition),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
 static const VMStateDescription vmstate_partition = {
     .name = "uintr-partition",
     .version_id = 1,
@@ -185,6 +203,10 @@ static const VMStateDescription vmstate_partition = {
         VMSTATE_UINT32(state, UintrPartition),
         VMSTATE_UINT64(starts, UintrPartition),
         VMSTATE_END_OF_LIST()
+    },
+    .subsections = (const VMStateDescription *const []) {
+        &vmstate_control,
+        NULL
     },
 };
 
@@ -217,7 +239,8 @@ static void partition_complete(UserCreatable *uc, Error **errp)
     UintrPartition *p = UINTR_PARTITION(uc);
 
     if (!check_moment(p, errp) || !partition_parse(p, errp) ||
-        (p->payload_file && !partition_read_payload(p, errp))) {
+        (p->payload_file &&
+         !partition_read_payload(p, p->payload_file, errp))) {
         return;
     }
     p->complete = true;
@@ -281,6 +304,7 @@ static void partition_class_init(ObjectClass *oc, void *data)
     object_class_property_add_str(oc, "memory", get_memory, set_memory);
     object_class_property_add_str(oc, "mmio", get_mmio, set_mmio);
     object_class_property_add_str(oc, "shared", get_shared, set_shared);
+    object_class_property_add_str(oc, "control", get_control, set_control);
     object_class_property_add_str(oc, "ports", get_ports, set_ports);
     object_class_property_add_str(oc, "devices", get_devices, set_devices);
     object_class_property_add_str(oc, "vectors-in", get_vectors_in,

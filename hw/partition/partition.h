@@ -57,7 +57,8 @@ typedef struct Refusal {
 } Refusal;
 
 typedef enum WindowKind {
-    WINDOW_MEMORY, WINDOW_MMIO, WINDOW_SHARED, WINDOW_PORTS, WINDOW__MAX,
+    WINDOW_MEMORY, WINDOW_MMIO, WINDOW_SHARED, WINDOW_CONTROL, WINDOW_PORTS,
+    WINDOW__MAX,
 } WindowKind;
 
 typedef struct Window {
@@ -75,6 +76,12 @@ typedef struct Windows {
 typedef enum PartitionState {
     PARTITION_STOPPED, PARTITION_RUNNING, PARTITION_CRASHED,
 } PartitionState;
+
+/* Registers of the first partition: farbell/partition.h */
+typedef struct PartitionControl {
+    uint64_t image, size, entry;
+    uint32_t status;
+} PartitionControl;
 
 struct UintrPartition {
     Object parent_obj;
@@ -99,6 +106,7 @@ struct UintrPartition {
     Refusal refusal, port_refusal;
     MemoryRegion reset_ports[4];
     AddressSpace as, port_as;
+    PartitionControl control;
 
     uint32_t state;             /* PartitionState */
     bool reset_done;            /* the very first one */
@@ -123,9 +131,15 @@ bool partition_parse_vectors(const char *name, const char *text,
 bool partition_window_has(UintrPartition *p, WindowKind kind, uint64_t base,
                           uint64_t size);
 bool partition_contains(UintrPartition *p, uint64_t base, uint64_t size);
+uint64_t partition_memory_size(UintrPartition *p);
 
 /* ---- view.c ---- */
+#define PARTITION_ABOVE_MACHINE 0x800   /* below the local APIC's 0x1000 */
 void partition_make_view(UintrPartition *p);
+
+/* ---- control.c ---- */
+void partition_add_control(UintrPartition *p);
+void partition_reset_control(UintrPartition *p);
 
 /* ---- resetports.c ---- */
 void partition_add_reset_ports(UintrPartition *p);
@@ -138,7 +152,10 @@ void partition_violation(UintrPartition *offender, UintrPartition *victim,
 extern const char *const violation_names[];
 
 /* ---- payload.c ---- */
-bool partition_read_payload(UintrPartition *p, Error **errp);
+bool partition_read_payload(UintrPartition *p, const char *file, Error **errp);
+/* Of whatever name, with its own entry if that is all ones; takes the data. */
+bool partition_take_payload(UintrPartition *p, const char *name, uint8_t *data,
+                            gsize size, uint64_t entry, Error **errp);
 void partition_load_payload(UintrPartition *p);
 
 /* ---- start.c ---- */
@@ -147,6 +164,8 @@ void partition_restart(UintrPartition *p);
 void partition_stop(UintrPartition *p, PartitionState state);
 /* From a vCPU: as soon as all others stand still. */
 void partition_ask(UintrPartition *p, bool restart, PartitionState state);
+/* The same, by order of the first partition. */
+void partition_order(UintrPartition *p, bool restart);
 
 /* ---- devices.c ---- */
 extern PCIBus *partition_root_bus;

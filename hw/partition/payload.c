@@ -14,7 +14,7 @@ static bool is_elf(const uint8_t *data, gsize size)
     return size >= SELFMAG && !memcmp(data, ELFMAG, SELFMAG);
 }
 
-static bool check_elf(UintrPartition *p, const uint8_t *data, gsize size,
+static bool check_elf(const char *name, const uint8_t *data, gsize size,
                       Error **errp)
 {
     const Elf64_Ehdr *e = (const void *)data;
@@ -24,8 +24,7 @@ static bool check_elf(UintrPartition *p, const uint8_t *data, gsize size,
         e->e_phentsize != sizeof(Elf64_Phdr) || e->e_phoff > size ||
         e->e_phnum > (size - e->e_phoff) / sizeof(Elf64_Phdr)) {
         error_setg(errp, "payload=%s: it is no ELF64 file for x86-64: link it "
-                   "as one, or make a flat image with objcopy -O binary",
-                   p->payload_file);
+                   "as one, or make a flat image with objcopy -O binary", name);
         return false;
     }
     return true;
@@ -41,8 +40,8 @@ static Elf64_Phdr segment(const uint8_t *data, unsigned i)
     return ph;
 }
 
-static bool check_segments(UintrPartition *p, const uint8_t *data, gsize size,
-                           Error **errp)
+static bool check_segments(UintrPartition *p, const char *name,
+                           const uint8_t *data, gsize size, Error **errp)
 {
     const Elf64_Ehdr *e = (const void *)data;
 
@@ -55,13 +54,13 @@ static bool check_segments(UintrPartition *p, const uint8_t *data, gsize size,
         if (ph.p_filesz > ph.p_memsz || ph.p_offset > size ||
             ph.p_filesz > size - ph.p_offset) {
             error_setg(errp, "payload=%s: segment %u is longer than the file: "
-                       "link it again", p->payload_file, i);
+                       "link it again", name, i);
             return false;
         }
         if (!partition_contains(p, ph.p_paddr, ph.p_memsz)) {
             error_setg(errp, "payload=%s: segment %u, 0x%" PRIx64 " bytes at "
                        "0x%" PRIx64 ", is not in memory=%s: link it to "
-                       "physical addresses there", p->payload_file, i,
+                       "physical addresses there", name, i,
                        ph.p_memsz, ph.p_paddr, p->text[WINDOW_MEMORY]);
             return false;
         }
@@ -75,63 +74,77 @@ static uint64_t load_address(UintrPartition *p)
            p->windows[WINDOW_MEMORY].list[0].base;
 }
 
-static bool check_flat(UintrPartition *p, gsize size, Error **errp)
+static bool check_flat(UintrPartition *p, const char *name, gsize size,
+                       Error **errp)
 {
     if (!size || !partition_contains(p, load_address(p), size)) {
         error_setg(errp, "payload=%s: %zu bytes at 0x%" PRIx64 " are not in "
                    "memory=%s: choose another load address, more memory, or "
-                   "an image that is not empty", p->payload_file, size,
+                   "an image that is not empty", name, size,
                    load_address(p), p->text[WINDOW_MEMORY]);
         return false;
     }
     return true;
 }
 
-static uint64_t default_entry(UintrPartition *p, const uint8_t *data,
-                              gsize size)
+/* The caller's choice, or the user's, or the image's. */
+static uint64_t choose_entry(UintrPartition *p, const uint8_t *data,
+                             gsize size, uint64_t entry)
 {
-    return is_elf(data, size) ? ((const Elf64_Ehdr *)data)->e_entry :
+    return entry != UINT64_MAX ? entry :
+           p->entry != UINT64_MAX ? p->entry :
+           is_elf(data, size) ? ((const Elf64_Ehdr *)data)->e_entry :
            load_address(p);
 }
 
-static bool check_image(UintrPartition *p, const uint8_t *data, gsize size,
+static bool check_image(UintrPartition *p, const char *name,
+                        const uint8_t *data, gsize size, uint64_t entry,
                         Error **errp)
 {
-    uint64_t entry;
-
-    if (is_elf(data, size) ? !check_elf(p, data, size, errp) ||
-                             !check_segments(p, data, size, errp) :
-                             !check_flat(p, size, errp)) {
+    if (is_elf(data, size) ? !check_elf(name, data, size, errp) ||
+                             !check_segments(p, name, data, size, errp) :
+                             !check_flat(p, name, size, errp)) {
         return false;
     }
-    entry = p->entry != UINT64_MAX ? p->entry : default_entry(p, data, size);
     if (!partition_contains(p, entry, 1)) {
         error_setg(errp, "entry=0x%" PRIx64 " is not in memory=%s: choose a "
                    "physical address there", entry, p->text[WINDOW_MEMORY]);
         return false;
     }
-    p->entry_now = entry;
     return true;
 }
 
-bool partition_read_payload(UintrPartition *p, Error **errp)
+bool partition_take_payload(UintrPartition *p, const char *name, uint8_t *data,
+                            gsize size, uint64_t entry, Error **errp)
 {
-    g_autoptr(GError) gerr = NULL;
-    char *data;
-    gsize size;
+    char *old = p->payload_file;
 
-    if (!g_file_get_contents(p->payload_file, &data, &size, &gerr)) {
-        error_setg(errp, "payload=%s: %s: name an image that can be read",
-                   p->payload_file, gerr->message);
-        return false;
-    }
-    if (!check_image(p, (uint8_t *)data, size, errp)) {
+    entry = choose_entry(p, data, size, entry);
+    if (!check_image(p, name, data, size, entry, errp)) {
         g_free(data);
         return false;
     }
     g_clear_pointer(&p->payload, g_bytes_unref);
     p->payload = g_bytes_new_take(data, size);
+    p->payload_file = g_strdup(name);
+    p->entry_now = entry;
+    g_free(old);
     return true;
+}
+
+bool partition_read_payload(UintrPartition *p, const char *file, Error **errp)
+{
+    g_autoptr(GError) gerr = NULL;
+    char *data;
+    gsize size;
+
+    if (!g_file_get_contents(file, &data, &size, &gerr)) {
+        error_setg(errp, "payload=%s: %s: name an image that can be read",
+                   file, gerr->message);
+        return false;
+    }
+    return partition_take_payload(p, file, (uint8_t *)data, size, UINT64_MAX,
+                                  errp);
 }
 
 static void put(UintrPartition *p, uint64_t at, const void *data, gsize size)

@@ -12,6 +12,7 @@
 #include "hw/qdev-core.h"
 #include "target/i386/uintr/partition.h"
 #include "../trace.h"
+#include "farbell/partition.h"
 #include "partition.h"
 
 #define PAGE 4096
@@ -103,6 +104,7 @@ static void enter(UintrPartition *p, CPUState *cs)
     env->regs[R_ESI] = memory->size;
     APIC_COMMON(cpu->apic_state)->wait_for_sipi = 0;
     cs->halted = 0;
+    qemu_cpu_kick(cs);      /* its thread may sleep, and not be who asked */
 }
 
 static void reset_all(UintrPartition *p)
@@ -137,10 +139,11 @@ void partition_restart(UintrPartition *p)
     trace_partition_state(partition_name(p), p->state, p->starts);
 }
 
-/* ---- A partition asks for it itself ---- */
+/* ---- A guest asks for it ---- */
 
 typedef struct Request {
     UintrPartition *p;
+    bool ordered;           /* by the first partition, which must hear of it */
     bool restart;
     PartitionState state;
     uint64_t starts;        /* a request of an earlier life has expired */
@@ -151,7 +154,10 @@ static void carry_out(CPUState *cs, run_on_cpu_data data)
     g_autofree Request *r = data.host_ptr;
     BQL_LOCK_GUARD();
 
-    if (r->p->starts != r->starts || r->p->state != PARTITION_RUNNING) {
+    if (r->ordered) {
+        r->p->control.status = PART_STATUS_OK;
+    } else if (r->p->starts != r->starts ||
+               r->p->state != PARTITION_RUNNING) {
         return;
     }
     if (r->restart) {
@@ -165,13 +171,26 @@ static void carry_out(CPUState *cs, run_on_cpu_data data)
  * Other vCPUs stand still meanwhile, and under icount it happens at the same
  * instruction every time, which a bottom half would not.
  */
+static void request(Request wanted)
+{
+    CPUState *cs = current_cpu ?: first_cpu;    /* or a device asks */
+
+    async_safe_run_on_cpu(cs, carry_out,
+                          RUN_ON_CPU_HOST_PTR(g_memdup2(&wanted,
+                                                        sizeof(wanted))));
+    cpu_exit(cs);
+}
+
 void partition_ask(UintrPartition *p, bool restart, PartitionState state)
 {
-    Request *r = g_new(Request, 1);
+    request((Request) { .p = p, .restart = restart, .state = state,
+                        .starts = p->starts });
+}
 
-    *r = (Request) { p, restart, state, p->starts };
-    async_safe_run_on_cpu(current_cpu, carry_out, RUN_ON_CPU_HOST_PTR(r));
-    cpu_exit(current_cpu);
+void partition_order(UintrPartition *p, bool restart)
+{
+    request((Request) { .p = p, .ordered = true, .restart = restart,
+                        .state = PARTITION_STOPPED });
 }
 
 bool x86_partition_triple_fault(CPUState *cs)

@@ -16,7 +16,6 @@
 #define PORTS 0x10000
 #define BELOW_ALL (-1)
 #define BELOW_DEVICES 0
-#define ABOVE_MACHINE 0x800     /* below the local APIC's 0x1000 */
 
 static MemoryRegion first_root, first_memory;
 static bool first_is_guarded;
@@ -39,7 +38,7 @@ static void guard(UintrPartition *p, Window *w, MemoryRegion *where)
                            w->size, false);
     w->guard.victim = p;
     memory_region_add_subregion_overlap(where, w->base, &w->guard.mr,
-                                        ABOVE_MACHINE);
+                                        PARTITION_ABOVE_MACHINE);
 }
 
 static void make_memory(UintrPartition *p)
@@ -141,6 +140,7 @@ void partition_make_view(UintrPartition *p)
     memory_region_add_subregion_overlap(&p->port_root, 0, &p->port_refusal.mr,
                                         BELOW_ALL);
     partition_add_reset_ports(p);
+    partition_add_control(p);
     show_windows(p, WINDOW_PORTS, &p->port_root, get_system_io());
 
     address_space_init(&p->as, &p->root, partition_name(p));
