@@ -47,8 +47,8 @@ static bool copy_ram(uint64_t at, uint8_t *to, uint64_t size)
 static uint32_t take_image(UintrPartition *p, uint8_t *data)
 {
     PartitionControl *c = &p->control;
-    g_autofree char *name = g_strdup_printf("0x%" PRIx64 "+0x%" PRIx64, c->image,
-                                            c->size);
+    g_autofree char *name = g_strdup_printf("0x%" PRIx64 "+0x%" PRIx64,
+                                            c->image, c->size);
     Error *err = NULL;
 
     if (!partition_take_payload(p, name, data, c->size, c->entry, &err)) {

@@ -6,7 +6,8 @@
  * QEMU interface (docs/partitions.md):
  *  + properties "cpus", "memory", "mmio", "shared", "control", "ports",
  *    "devices", "vectors-in", "vectors-out", "payload", "load", "entry",
- *    "bits", "start", "reset-with-machine", "stop-on-violation": set at creation;
+ *    "bits", "start", "reset-with-machine", "stop-on-violation": set at
+ *    creation;
  *    "payload", the vectors and "stop-on-violation" at any time
  *  + write-only properties "reset" and "stop": true restarts or stops it
  *  + read-only properties "state", "starts", "violations", "intrusions"
