@@ -35,8 +35,11 @@ static void begin_cyclic_task(void)
 
 static void spin(uint64_t until)
 {
-    while (rdtsc() < until) {
-    }
+    uint64_t now;
+
+    do {
+        now = rdtsc();
+    } while (now < until);
 }
 
 static void give_and_keep(uint64_t index)
