@@ -354,6 +354,29 @@ static void test_rt_ends(void)
     }
 }
 
+/* Logical IDs are the guests' to choose as well, and may be the same. */
+static void test_logical_ids(void)
+{
+    uint32_t before = AGENT->irqs[REFUSED];
+
+    if (apic_is_x2()) {
+        skip("they follow from the IDs");
+    }
+    listen();
+    apic_write(APIC_LDR, 1 << 24);
+    rt_does(AGENT_STORE, APIC_BASE + APIC_LDR, 2 << 24);
+    rt_sends(1, ICR_LOGICAL | REFUSED);
+    rt_sends(1, ICR_LOGICAL | ICR_NMI);
+    first_sends(2, ICR_LOGICAL | REFUSED);
+    first_sends(2, ICR_LOGICAL | ICR_NMI);
+    CHECK(rt_lives());
+    CHECK_EQ(AGENT->irqs[REFUSED], before);
+    rt_does(AGENT_STORE, APIC_BASE + APIC_LDR, 1 << 24);
+    rt_sends(1, ICR_LOGICAL | REFUSED);
+    CHECK(WAIT_FOR(AGENT->irqs[REFUSED] == before + 1));
+    apic_write(APIC_LDR, 0);
+}
+
 void payload_start(void)
 {
     WAIT_FOR(AGENT->starts);
@@ -383,6 +406,7 @@ const struct test tests[] = {
     { "first-msi-by-store", test_first_msi },
     { "first-senduipi", test_first_senduipi },
     { "first-allowed-vector", test_first_may_send },
+    { "logical-ids", test_logical_ids },
     { "rt-x2apic-ipis", test_rt_x2apic },
     { "rt-resets-itself", test_rt_resets },
     { "rt-ends", test_rt_ends },

@@ -136,6 +136,7 @@ void idt_present(int vector, bool present);
 #define APIC_TPR        0x80
 #define APIC_PPR        0xa0
 #define APIC_EOI        0xb0
+#define APIC_LDR        0xd0
 #define APIC_SVR        0xf0
 #define APIC_ISR        0x100
 #define APIC_TMR        0x180
