@@ -53,13 +53,19 @@ static void on_device(DeviceListener *listener, DeviceState *dev)
     }
 }
 
-/* ACPI's control method for hotplug would offer them. */
+/*
+ * ACPI's control method for hotplug would offer them.  There is an interface
+ * of old with a list of its own, and the guest's first access would exchange
+ * it for the one with this list.
+ */
 static void hide_from_hotplug(void)
 {
     ICH9LPCState *lpc = (ICH9LPCState *)
         object_resolve_path_type("", TYPE_ICH9_LPC_DEVICE, NULL);
     CPUHotplugState *hotplug = &lpc->pm.cpuhp_state;
 
+    object_property_set_bool(OBJECT(lpc), "cpu-hotplug-legacy", false,
+                             &error_abort);
     for (unsigned i = 0; i < hotplug->dev_count; i++) {
         if (partition_of(hotplug->devs[i].cpu)) {
             hotplug->devs[i].cpu = NULL;

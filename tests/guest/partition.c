@@ -11,6 +11,7 @@ const char *const test_group = "/partition/holes";
 
 #define TO_RT           0x50            /* vectors-in=0x50 */
 #define FROM_RT         0x51            /* vectors-out=0x51 */
+#define CPU_HOTPLUG     0xcd8
 #define MODE(icr)       ((icr) >> 8 & 7)
 
 static volatile uint64_t victim __attribute__((aligned(16))) =
@@ -261,6 +262,16 @@ static void test_count(void)
     CHECK_EQ(inb(0x71), 0);
 }
 
+/* Nor are they offered as hot-plugged (docs/specs/acpi_cpu_hotplug.rst). */
+static void test_hotplug(void)
+{
+    for (uint32_t cpu = 0; cpu < 2; cpu++) {
+        outl(CPU_HOTPLUG, 0);           /* leaves the interface of old */
+        outl(CPU_HOTPLUG, cpu);
+        CHECK_EQ(inb(CPU_HOTPLUG + 4) & 1, !cpu);
+    }
+}
+
 /* What an operating system would learn from firmware */
 static uint8_t file[65536];
 
@@ -386,6 +397,7 @@ void payload_start(void)
 const struct test tests[] = {
     { "entry", test_entry },
     { "firmware-counts-its-own-cpus", test_count },
+    { "hotplug-offers-its-own-cpus", test_hotplug },
     { "firmware-map-reserves-memory", test_e820 },
     { "acpi-lists-its-own-cpus", test_madt },
     { "rt-loads", test_rt_load },
