@@ -58,10 +58,8 @@ static void on_device(DeviceListener *listener, DeviceState *dev)
  * of old with a list of its own, and the guest's first access would exchange
  * it for the one with this list.
  */
-static void hide_from_hotplug(void)
+static void hide_from_hotplug(ICH9LPCState *lpc)
 {
-    ICH9LPCState *lpc = (ICH9LPCState *)
-        object_resolve_path_type("", TYPE_ICH9_LPC_DEVICE, NULL);
     CPUHotplugState *hotplug = &lpc->pm.cpuhp_state;
 
     object_property_set_bool(OBJECT(lpc), "cpu-hotplug-legacy", false,
@@ -71,6 +69,16 @@ static void hide_from_hotplug(void)
             hotplug->devs[i].cpu = NULL;
         }
     }
+}
+
+/*
+ * Firmware may ask for SMIs that reach all CPUs.  That is offered no more, nor
+ * what depends on it: then an SMI is for the CPU that raised it (P8).
+ */
+static void forbid_smi_for_all(ICH9LPCState *lpc)
+{
+    lpc->smi_host_features = 0;
+    memset(lpc->smi_host_features_le, 0, sizeof(lpc->smi_host_features_le));
 }
 
 static bool check_cpus(UintrPartition *p, Error **errp)
@@ -151,6 +159,8 @@ static void on_reset(void *opaque)
 
 static void on_machine_done(Notifier *n, void *unused)
 {
+    ICH9LPCState *lpc = (ICH9LPCState *)
+        object_resolve_path_type("", TYPE_ICH9_LPC_DEVICE, NULL);
     UintrPartition *p;
 
     check_machine(&error_fatal);
@@ -159,7 +169,8 @@ static void on_machine_done(Notifier *n, void *unused)
         partition_confine_devices(p, &error_fatal);
     }
     partition_filter_config(partition_root_bus);
-    hide_from_hotplug();
+    hide_from_hotplug(lpc);
+    forbid_smi_for_all(lpc);
     filter_hotplug();
     qemu_register_reset(on_reset, NULL);
 }

@@ -275,6 +275,15 @@ static void test_hotplug(void)
 /* What an operating system would learn from firmware */
 static uint8_t file[65536];
 
+/* An SMI for all CPUs would be one for the other side's. */
+static void test_smi(void)
+{
+    uint64_t features = ~0ull;
+
+    fw_cfg_file("etc/smi/supported-features", &features, sizeof(features));
+    CHECK_EQ(features, 0);
+}
+
 static void test_e820(void)
 {
     static struct { uint64_t base, size; uint32_t type; }
@@ -398,6 +407,7 @@ const struct test tests[] = {
     { "entry", test_entry },
     { "firmware-counts-its-own-cpus", test_count },
     { "hotplug-offers-its-own-cpus", test_hotplug },
+    { "no-smi-for-all", test_smi },
     { "firmware-map-reserves-memory", test_e820 },
     { "acpi-lists-its-own-cpus", test_madt },
     { "rt-loads", test_rt_load },
