@@ -14,6 +14,7 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qapi/visitor.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
 #include "hw/qdev-core.h"
@@ -68,19 +69,25 @@ bool x86_partition_divides(CPUState *one, CPUState *other)
         return g_strdup(UINTR_PARTITION(obj)->field);                       \
     }
 
+static bool may_change(UintrPartition *p, const char *name, Error **errp)
+{
+    if (p->complete) {
+        error_setg(errp, "%s cannot change: say it when the partition is "
+                   "created", name);
+    }
+    return !p->complete;
+}
+
 #define STRING(name, field)                                                 \
     GETTER(name, field)                                                     \
     static void set_##name(Object *obj, const char *value, Error **errp)    \
     {                                                                       \
         UintrPartition *p = UINTR_PARTITION(obj);                           \
                                                                             \
-        if (p->complete) {                                                  \
-            error_setg(errp, #name " cannot change: say it when the "       \
-                       "partition is created");                             \
-            return;                                                         \
+        if (may_change(p, #name, errp)) {                                   \
+            g_free(p->field);                                               \
+            p->field = g_strdup(value);                                     \
         }                                                                   \
-        g_free(p->field);                                                   \
-        p->field = g_strdup(value);                                         \
     }
 STRING(cpus, cpus_text)
 STRING(memory, text[WINDOW_MEMORY])
@@ -90,6 +97,27 @@ STRING(control, text[WINDOW_CONTROL])
 STRING(ports, text[WINDOW_PORTS])
 STRING(devices, devices_text)
 #undef STRING
+
+#define NUMBER(option, type)                                                \
+    static void get_##option(Object *obj, Visitor *v, const char *name,     \
+                             void *opaque, Error **errp)                    \
+    {                                                                       \
+        visit_type_##type(v, name, &UINTR_PARTITION(obj)->option, errp);    \
+    }                                                                       \
+    static void set_##option(Object *obj, Visitor *v, const char *name,     \
+                             void *opaque, Error **errp)                    \
+    {                                                                       \
+        UintrPartition *p = UINTR_PARTITION(obj);                           \
+                                                                            \
+        if (may_change(p, name, errp)) {                                    \
+            visit_type_##type(v, name, &p->option, errp);                   \
+        }                                                                   \
+    }
+NUMBER(load, uint64)
+NUMBER(entry, uint64)
+NUMBER(bits, uint8)
+NUMBER(start, bool)
+#undef NUMBER
 
 /* The policy may change while it runs. */
 #define VECTORS(name, option, field, map)                                   \
@@ -118,7 +146,6 @@ VECTORS(vectors_out, "vectors-out", vectors_out_text, vectors_out)
     {                                                                       \
         UINTR_PARTITION(obj)->field = value;                                \
     }
-BOOL(start, start)
 BOOL(reset_with_machine, reset_with_machine)
 BOOL(stop_on_violation, stop_on_violation)
 #undef BOOL
@@ -268,12 +295,6 @@ static void partition_init(Object *obj)
     p->load = p->entry = UINT64_MAX;
     p->bits = 64;
     p->start = true;
-    object_property_add_uint64_ptr(obj, "load", &p->load,
-                                   OBJ_PROP_FLAG_READWRITE);
-    object_property_add_uint64_ptr(obj, "entry", &p->entry,
-                                   OBJ_PROP_FLAG_READWRITE);
-    object_property_add_uint8_ptr(obj, "bits", &p->bits,
-                                  OBJ_PROP_FLAG_READWRITE);
     object_property_add_uint64_ptr(obj, "starts", &p->starts,
                                    OBJ_PROP_FLAG_READ);
 }
@@ -313,7 +334,14 @@ static void partition_class_init(ObjectClass *oc, void *data)
     object_class_property_add_str(oc, "vectors-out", get_vectors_out,
                                   set_vectors_out);
     object_class_property_add_str(oc, "payload", get_payload, set_payload);
-    object_class_property_add_bool(oc, "start", get_start, set_start);
+    object_class_property_add(oc, "load", "uint64", get_load, set_load, NULL,
+                              NULL);
+    object_class_property_add(oc, "entry", "uint64", get_entry, set_entry,
+                              NULL, NULL);
+    object_class_property_add(oc, "bits", "uint8", get_bits, set_bits, NULL,
+                              NULL);
+    object_class_property_add(oc, "start", "bool", get_start, set_start, NULL,
+                              NULL);
     object_class_property_add_bool(oc, "reset-with-machine",
                                    get_reset_with_machine,
                                    set_reset_with_machine);
