@@ -21,8 +21,8 @@ uint64_t attack(struct agent *agent);
 void agent_main(uint64_t base, uint64_t size);
 void agent_interrupt(uint64_t vector);
 
-/* Written once per life: 1 means that the image was loaded again. */
-static uint64_t data = 1;
+/* Written once per life: a sum of 1 means that both were loaded again. */
+static uint64_t data = 1, zero;
 
 static struct gate {
     uint16_t low, selector, flags, middle;
@@ -81,7 +81,7 @@ void agent_main(uint64_t base, uint64_t size)
     APIC_SVR = SPURIOUS;
     agent->base = base;
     agent->size = size;
-    agent->data = data++;
+    agent->data = data++ + zero++;
     agent->done = agent->sequence;
     agent->starts++;
     asm volatile("sti");
