@@ -388,7 +388,11 @@ static void check_ended(void)
 static void test_rt_ends(void)
 {
     if (arg_is("end", "off")) {
-        rt_ask(AGENT_OUTW, 0x604, 0x2000);
+        if (arg_is("accel", "icount")) {        /* its upper byte alone */
+            rt_ask(AGENT_OUT, 0x605, 0x20);
+        } else {
+            rt_ask(AGENT_OUTW, 0x604, 0x2000);
+        }
         check_ended();
     } else {
         rt_ask(AGENT_CRASH, 0, 0);
