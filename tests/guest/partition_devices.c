@@ -89,6 +89,7 @@ static void test_rt_bars(void)
     rt_breaks(AGENT_STORE, OWN_CONFIG + 0x30, 1, "config", 0x28030);
     rt_does(AGENT_STORE, OWN_CONFIG + 4, 6);
     rt_breaks(AGENT_STORE, OWN_CONFIG + 0x10, 0, "config", 0x28010);
+    rt_breaks(AGENT_STORE, OWN_CONFIG + 0x24, 0, "config", 0x28024);
     rt_does(AGENT_LOAD4, OWN_BAR, 0);
     CHECK_EQ(AGENT->result, EDU_ID);
 }
