@@ -236,8 +236,8 @@ void helper_uiret(CPUX86State *env)
     UintrFrame frame;
 
     require_enabled(env, "UIRET", ra);
-    check_alignment(env, ra);
     frame = pop_frame(env, ra);
+    check_alignment(env, ra);           /* behind #SS and #PF, as everywhere */
     if (!uintr_canonical_for_paging(env, frame.rip)) {
         trace_uiret_fault(env, EXCP0D_GPF, "RIP not canonical");
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);     /* R127 */

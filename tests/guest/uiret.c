@@ -361,14 +361,35 @@ static void check_misaligned(int cpl, uint64_t ac, int by, bool faults)
 static void test_alignment(void)
 {
     uintr_enable();
-    for (int by = 0; by < 8; by++) {
+    for (int by = 0; by <= 8; by++) {
         check_misaligned(3, RFLAGS_AC, by, false);
         write_cr0(read_cr0() | CR0_AM);
-        check_misaligned(3, RFLAGS_AC, by, by != 0);
+        check_misaligned(3, RFLAGS_AC, by, by % 8 != 0);
         check_misaligned(3, 0, by, false);
         check_misaligned(0, RFLAGS_AC, by, false);
         write_cr0(read_cr0() & ~CR0_AM);
     }
+}
+
+/* What is wrong with the address itself, or with its page, counts first. */
+static void test_alignment_last(void)
+{
+    struct frame f = frame_uiret(3, RFLAGS_FIXED);
+    uint64_t pte = vm_change(USER(pages[0]), PTE_P, 0);
+
+    uintr_enable();
+    write_cr0(read_cr0() | CR0_AM);
+    f.rflags |= RFLAGS_AC;
+    f.rsp = BIT(60) + 4;
+    check_fault(f, VEC_SS, 0);
+    f.rsp = USER((uint64_t)pages[0]) + 4;
+    check_fault(f, VEC_PF, 4);          /* U */
+    CHECK_EQ(trap_cr2(), f.rsp);
+    vm_restore(USER(pages[0]), pte);
+    image[0] = BIT(60);
+    memcpy(pages[0] + 4, image, 24);
+    check_fault(f, VEC_AC, 0);          /* before the image is looked at */
+    write_cr0(read_cr0() & ~CR0_AM);
 }
 
 /* ---- R130: flags ---- */
@@ -656,6 +677,7 @@ const struct test tests[] = {
     { "R128-stack-canonical", test_stack_canonical },
     { "R128-stack-canonical-la57", test_stack_canonical_la57 },
     { "R128-alignment", test_alignment },
+    { "R128-alignment-last", test_alignment_last },
     { "R130-flags", test_flags },
     { "R130-flags-after-arithmetic", test_flags_after_arithmetic },
     { "R130-flags-change-again", test_flags_change_again },
