@@ -75,7 +75,9 @@ static APICCommonState *find_unlocked(uint32_t dest)
 /* The usual reason is an NDST in the other mode's format (R56). */
 static bool nobody_has(uint32_t dest)
 {
-    return dest < APIC_FIRST_BROADCAST_ID && !qatomic_read(&apic_ids_moved) &&
+    bool broadcast = dest == APIC_FIRST_BROADCAST_ID || dest == UINT32_MAX;
+
+    return !broadcast && !qatomic_read(&apic_ids_moved) &&
            !apic_by_initial_id(dest);
 }
 

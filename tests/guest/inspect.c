@@ -298,9 +298,14 @@ static void fault_entry(void)
     expect_send(4, VEC_GP);                             /* reserved */
 }
 
-static void send_with_apic_off(uint64_t index)
+/* An NDST as xAPIC mode has it for CPU 1; then with the APIC off. */
+static void lose_in_other_modes(uint64_t index)
 {
     uintr_sender(table, 8);
+    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLES);
+    upids[0].low = 1ull << 40 | (uint64_t)NV << UPID_NV_SHIFT;
+    senduipi(index);
+    upids[0].low &= ~(uint64_t)UPID_ON;
     wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) & ~APIC_BASE_ENABLES);
     senduipi(index);
 }
@@ -310,8 +315,9 @@ static void lose_ipis(void)
     table[5] = uitte(1, &upids[0]);
     upid_init(&upids[0], 15, 0);
     expect_send(5, VEC_EXIT);
-    upid_init(&upids[0], NV, 0);
-    smp_run(1, send_with_apic_off, 5);
+    upid_init(&upids[0], NV, 2);
+    expect_send(5, VEC_EXIT);
+    smp_run(1, lose_in_other_modes, 5);
     smp_wait(1);
 }
 
