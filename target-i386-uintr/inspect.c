@@ -21,29 +21,43 @@ static bool waits_in_apic(CPUX86State *env)
     return apic && ((apic->irr[word] | apic->posted[word]) & (1u << bit));
 }
 
-/* What the receiver would find; all zero if it cannot be read. */
-static UintrUpid look_at_upid(CPUX86State *env)
+/* It is there: what keeps the CPU from taking it, as any other interrupt? */
+static const char *why_not_taken(CPUX86State *env)
+{
+    APICCommonState *apic = uintr_apic(env_archcpu(env));
+
+    return !(apic->spurious_vec & APIC_SV_ENABLE) ?
+           "a notification waits in the local APIC, which is disabled" :
+           !(env->hflags2 & HF2_GIF_MASK) ?
+           "a notification waits in the local APIC: GIF is 0" :
+           !(env->eflags & IF_MASK) ?
+           "a notification waits in the local APIC: RFLAGS.IF is 0" :
+           "a notification waits in the local APIC, behind TPR or an "
+           "interrupt in service";
+}
+
+/* What the receiver would find.  False if it would find no UPID. */
+static bool look_at_upid(CPUX86State *env, UintrUpid *upid)
 {
     uint64_t words[2] = {};
+    bool found = env->uintr.pd &&
+                 !cpu_memory_rw_debug(env_cpu(env), env->uintr.pd, words,
+                                      sizeof(words), false);
 
-    if (cpu_memory_rw_debug(env_cpu(env), env->uintr.pd, words, sizeof(words),
-                            false)) {
-        return (UintrUpid) {};
-    }
-    return (UintrUpid) {
-        .low = le64_to_cpu(words[0]), .pir = le64_to_cpu(words[1]),
-    };
+    upid->low = le64_to_cpu(words[0]);
+    upid->pir = le64_to_cpu(words[1]);
+    return found;
 }
 
 static const char *why_not_processed(CPUX86State *env)
 {
-    UintrUpid upid = look_at_upid(env);
+    UintrUpid upid;
 
     if (env->uintr.uinv && waits_in_apic(env)) {
-        return env->eflags & IF_MASK ?
-               "a notification waits in the local APIC, behind TPR or an "
-               "interrupt in service" :
-               "a notification waits in the local APIC: RFLAGS.IF is 0";
+        return why_not_taken(env);
+    }
+    if (!look_at_upid(env, &upid)) {
+        return "nothing is pending: UIRR is 0, and there is no UPID at PD";
     }
     if (!upid.pir) {
         return "nothing is pending: UIRR is 0";

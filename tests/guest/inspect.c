@@ -118,23 +118,55 @@ static void show(const char *state, uint64_t low, uint64_t pir)
     upid->low = upid->pir = 0;
 }
 
-/* UIRR is 0, but something stands in the UPID. */
-static void show_posted(void)
+/* UIRR is 0, and PD leads nowhere. */
+static void show_nowhere(const char *state, uint64_t pd)
 {
-    struct frame waiting = frame_user(USER((const void *)wait_code), 0, 0);
+    wrmsr(UINTR_MSR_PD, pd);
+    announce(state);
+    wait_in_ring3(USER((const void *)wait_code));
+    wrmsr(UINTR_MSR_PD, FILLED_PD);
+}
 
-    show("unnotified", 0, BIT(3));
-    show("suppressed", UPID_SN, BIT(3));
-    show("lost", UPID_ON, BIT(3));
+static void show_interruptible(const char *state)
+{
+    struct frame f = frame_user(USER((const void *)wait_code), 0, 0);
+
+    f.rflags |= RFLAGS_IF;
+    announce(state);
+    wait_in_frame(f);
+}
+
+/* The notification is in the local APIC, and something holds it back. */
+static void show_notified(void)
+{
+    uint32_t svr = apic_read(APIC_SVR);
+
     apic_write(APIC_TPR, 0xf0);
     apic_icr(apic_id(), ICR_ASSERT | NV);
-    waiting.rflags |= RFLAGS_IF;
-    announce("behind");
-    wait_in_frame(waiting);
+    show_interruptible("behind");
+    apic_write(APIC_SVR, svr & ~0x100u);
+    show_interruptible("apic-off");
+    apic_write(APIC_SVR, svr);
+    svm_enable();
+    uintr_enable();
+    clgi();
+    show_interruptible("behind-gif");
+    stgi();
+    svm_disable();
+    uintr_enable();
     announce("masked");
     wait_in_ring3(USER((const void *)wait_code));
     apic_write(APIC_TPR, 0);
     irq_window();
+}
+
+/* UIRR is 0, but something stands in the UPID. */
+static void show_posted(void)
+{
+    show("unnotified", 0, BIT(3));
+    show("suppressed", UPID_SN, BIT(3));
+    show("lost", UPID_ON, BIT(3));
+    show_notified();
 }
 
 static void test_states(void)
@@ -180,6 +212,8 @@ static void test_states(void)
     announce("nothing");
     wait_in_ring3(USER((const void *)wait_code));
     CHECK_EQ(ui_count, 2);
+    show_nowhere("no-upid", 0);
+    show_nowhere("bad-upid", BIT(46));
     show_posted();
     CHECK_EQ(ui_count, 2);
 }
