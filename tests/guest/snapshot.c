@@ -3,7 +3,9 @@
  * The state that migration carries (R167), on two CPUs.  Three times the
  * payload says READY and waits for an NMI; meanwhile tests/uintr/snapshot
  * saves and loads the machine.  In the second phase all state is zero.
+ * R167-mwait is for a machine with one CPU, and is moved once.
  */
+#include "device.h"
 #include "uintr.h"
 
 const char *const test_group = "/uintr/snapshot";
@@ -153,7 +155,37 @@ static void test_state(void)
     trap_handle(VEC_NMI, NULL);
 }
 
+/* ---- that the CPU waits in MWAIT, and not in HLT (R75) ---- */
+
+#define KEYBOARD_PIN    1
+
+/* Wakes only if the notification ends MWAIT; a key brings it. */
+static void wait_for_key(void)
+{
+    static uint64_t word;
+
+    asm volatile("monitor" : : "a"(&word), "c"(0), "d"(0));
+    asm volatile("sti; mwait; cli" : : "a"(0), "c"(0));
+}
+
+static void test_mwait(void)
+{
+    if (!arg_is("mwait", "on")) {
+        skip("needs a machine with one CPU: mwait=on");
+    }
+    upid_init(&upids[0], NV, 0);
+    upids[0].pir = BIT(9);
+    uintr_receiver(UI_RECORD, &upids[0], NV);
+    ioapic_route(KEYBOARD_PIN, NV);
+    printf("READY mwait\n");
+    wait_for_key();
+    ioapic_route(KEYBOARD_PIN, RTE_MASKED);
+    CHECK_EQ(upids[0].pir, 0);
+    CHECK_EQ(rdmsr(UINTR_MSR_RR), BIT(9));
+}
+
 const struct test tests[] = {
     { "R167-state", test_state, 2 },
+    { "R167-mwait", test_mwait },
     {}
 };
