@@ -145,6 +145,25 @@ static void test_irq_first(void)
     expect(1, 0);
 }
 
+/* The same with a post that has only just come: the turn is not over yet. */
+static void test_irq_after_notification(void)
+{
+    irqs = 0;
+    recv_pend(0);
+    recv_post(BIT(4));
+    trap_handle(VEC_LOW, note_interrupt);
+    apic_icr(apic_id(), ICR_ASSERT | VEC_LOW);
+    recv_request();
+    CHECK_EQ(run_code(user_code, RFLAGS_IF), VEC_EXIT);
+    trap_handle(VEC_LOW, NULL);
+    CHECK_TAKEN();
+    CHECK_EQ(irqs, 1);
+    CHECK_EQ(irq_rip, (uint64_t)USER(user_code));
+    CHECK_EQ(irq_ui_count, 0);
+    CHECK_DELIVERED(0, 4, USER(user_code));
+    expect(1, 0);
+}
+
 /* The second NMI waits behind the first; IRET to ring 3 lets both come. */
 static void nmi_then_another(struct frame *f)
 {
@@ -347,6 +366,7 @@ const struct test tests[] = {
     { "R100-if-and-tpr", test_if_and_tpr },
     { "R101-mov-ss", test_mov_ss },
     { "R103-irq-first", test_irq_first },
+    { "R103-irq-after-notification", test_irq_after_notification },
     { "R103-nmi-first", test_nmi_first, 2 },
     { "R103-before-decode", test_before_decode },
     { "R103-before-fetch", test_before_fetch },
