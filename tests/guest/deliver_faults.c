@@ -123,6 +123,18 @@ static void test_non_canonical_stack(void)
     }
 }
 
+/* The upper half of the frame can be pushed, the lower one is nowhere. */
+static void test_half_canonical(void)
+{
+    uint64_t edge = 0xffff800000000000;
+    struct frame f;
+
+    vm_map(edge, (uint64_t)recv_stack, PTE_P | PTE_W | PTE_U);
+    f = deliver_on(edge + 16, BIT(2));
+    check_kept(&f, VEC_SS, 0, edge + 16, BIT(2));
+    vm_map(edge, 0, 0);
+}
+
 /* The last canonical bytes will do; there is no memory, that is all. */
 static void test_last_canonical(void)
 {
@@ -271,11 +283,24 @@ static void test_two_pages(void)
     CHECK_EQ(ui_log[0].at_rsp, middle - 16);
 }
 
+/* Neither is there: the old RSP is pushed first, and its fault is met. */
+static void test_upper_page_first(void)
+{
+    uint64_t middle = (uint64_t)USER(UPPER_PAGE);
+    uint64_t lower = vm_change(USER(recv_stack), PTE_P, 0);
+    uint64_t upper = vm_change(USER(UPPER_PAGE), PTE_P, 0);
+
+    check_page_fault(middle + 16, PF_W | PF_U, middle + 8);
+    vm_restore(USER(recv_stack), lower);
+    vm_restore(USER(UPPER_PAGE), upper);
+}
+
 const struct test tests[] = {
     { "R110-handler-canonical", test_handler_canonical },
     { "R110-handler-la57", test_handler_la57 },
     { "R110-handler-before-stack", test_handler_first },
     { "R118-non-canonical-stack", test_non_canonical_stack },
+    { "R118-half-canonical", test_half_canonical },
     { "R118-last-canonical", test_last_canonical },
     { "R118-non-canonical-la57", test_non_canonical_la57 },
     { "R118-supervisor-stack", test_supervisor_stack },
@@ -285,5 +310,6 @@ const struct test tests[] = {
     { "R118-smap", test_smap },
     { "R119-repaired", test_repaired },
     { "R119-two-pages", test_two_pages },
+    { "R118-upper-page-first", test_upper_page_first },
     {}
 };

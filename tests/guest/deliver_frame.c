@@ -257,6 +257,18 @@ static void test_rf(void)
     expect(0, 0);
 }
 
+/* STUI that begins with RF set ends with RF clear, like any instruction. */
+CODE(stui_code, STUI_BYTES "; nop; " EXIT_ASM);
+
+static void test_rf_ends(void)
+{
+    recv_begin();
+    wrmsr(UINTR_MSR_RR, BIT(16));
+    CHECK_EQ(run_code(stui_code, RFLAGS_RF), VEC_EXIT);
+    CHECK_EQ(ui_log[0].rflags, RFLAGS_FIXED);
+    expect(1, 0);
+}
+
 #define STRING_BYTES (64 * PAGE_SIZE)
 
 CODE(string_code, "string_insn: rep stosb; after_string: nop; " EXIT_ASM);
@@ -320,6 +332,7 @@ const struct test tests[] = {
     { "R114-lazy-flags", test_lazy_flags },
     { "R115-rep", test_rep },
     { "R117-rf", test_rf },
+    { "R115-rf-ends", test_rf_ends },
     { "R120-nested", test_nested },
     { "R120-nested-higher", test_nested_higher },
     { "R121-back-to-back", test_back_to_back },

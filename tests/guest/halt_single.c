@@ -132,6 +132,19 @@ static void test_delivered_later(void)
     stop_clocks();
 }
 
+/* Nothing was pending before: the processing alone must ask for it. */
+static void test_first_delivered_later(void)
+{
+    recv_pend(0);
+    recv_post(BIT(36));
+    start_clocks(NV, VEC_LOW);
+    CHECK_EQ(wakes_of(hlt_code), 1);
+    CHECK_EQ(run_code(user_code, 0), VEC_EXIT);
+    CHECK_EQ(ui_count, 1);
+    CHECK_DELIVERED(0, 36, USER(user_code));
+    stop_clocks();
+}
+
 /* What the vector does when it is not a notification: it ends HLT. */
 static void post_with_uinv_zero(void)
 {
@@ -391,6 +404,7 @@ const struct test tests[] = {
     { "R74-pending-at-hlt", test_pending_at_hlt },
     { "R74-many", test_many },
     { "R74-delivered-later", test_delivered_later },
+    { "R74-first-delivered-later", test_first_delivered_later },
     { "R74-ordinary-vector-wakes", test_ordinary_vector_wakes },
     { "R74-tpr", test_tpr },
     { "R74-if-clear", test_if_clear },

@@ -125,6 +125,7 @@ void rule_icr(void)
     after = apic_icr_read();
     CHECK_EQ(after & 0xff, NV);
     CHECK_EQ(after & ICR_NOT_VECTOR_OR_STATUS, 0);
+    CHECK_EQ(after & ICR_ASSERT, ICR_ASSERT);
     CHECK_EQ(after >> 32, 1);
     check_receivers(BIT(1), NV);
 }
