@@ -86,6 +86,11 @@ void idt_present(int vector, bool present)
     idt[vector].type = (idt[vector].type & 0x7f) | (present ? 0x80 : 0);
 }
 
+void cpu_ring0_stack(void *top)
+{
+    tsss[this_cpu()->index].rsp[0] = (uint64_t)top;
+}
+
 void cpu_setup(struct cpu *cpu)
 {
     uint64_t *gdt = gdts[cpu->index];

@@ -79,8 +79,14 @@
 /* struct frame (trap.h), as entry.S builds it */
 #define FRAME_REGS      (15 * 8)
 #define FRAME_VECTOR    (15 * 8)
+#define FRAME_R11       (4 * 8)
+#define FRAME_RCX       (13 * 8)
+#define FRAME_RIP       (17 * 8)
+#define FRAME_RFLAGS    (19 * 8)
 
 /* struct cpu (cpu.h), reached through %gs */
 #define CPU_RESUME_RSP  8
+#define CPU_KERNEL_RSP  16
+#define CPU_USER_RSP    24
 
 #endif

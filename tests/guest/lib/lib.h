@@ -129,6 +129,7 @@ void cpu_setup(struct cpu *cpu);                /* GDT, TSS, IDT, %gs */
 void idt_set(int vector, const void *entry);    /* a naked entry of your own */
 void idt_allow_user(int vector, bool allow);    /* INT n from ring 3 */
 void idt_present(int vector, bool present);
+void cpu_ring0_stack(void *top);        /* this CPU's, for traps of ring 3 */
 
 /* ---- apic.c ---- */
 
@@ -179,6 +180,7 @@ bool apic_requested(int vector);
 struct cpu {
     struct cpu *self;
     uint64_t resume_rsp;                /* CPU_RESUME_RSP */
+    uint64_t kernel_rsp, user_rsp;      /* of SYSCALL: CPU_KERNEL_RSP */
     struct frame *running;              /* what run() is to fill, or null */
     uint64_t cr2;
     int index;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Frames of 4 KiB, from pools.  What a pool knows of its frames lies in the
+ * kernel's own memory, so that a pool may be memory that others write, too.
+ */
+#ifndef GUESTS_FRAMES_H
+#define GUESTS_FRAMES_H
+
+#include "lib.h"
+
+struct pool {
+    uint64_t base;
+    uint32_t total, free;       /* frames */
+    uint32_t *stack;            /* numbers of the free ones */
+    uint8_t *taken;             /* by number: catches what is freed twice */
+    volatile int lock;
+};
+
+/* Private memory, and what a partition shares with another. */
+extern struct pool private_frames, window_frames;
+
+/* Memory from @base to @end; what is to be known of it is put at *@books. */
+void pool_init(struct pool *pool, uint64_t base, uint64_t end,
+               uint64_t *books);
+/* Zeroed, or 0 if there is none. */
+uint64_t frame_alloc(struct pool *pool);
+/* Dirty: for who writes all of it. */
+uint64_t frame_alloc_dirty(struct pool *pool);
+void frame_free(struct pool *pool, uint64_t frame);
+uint32_t frames_free(const struct pool *pool);
+
+void frame_clear(uint64_t frame);
+void frame_copy(uint64_t to, uint64_t from);
+
+#endif
