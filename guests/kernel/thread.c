@@ -335,7 +335,7 @@ void thread_discard(struct thread *t)
 void thread_leave_space(void)
 {
     if (current->space) {
-        threadstate_drop(current);
+        threadstate_drop();
         space_leave();
         current->space = NULL;
     }

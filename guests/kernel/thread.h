@@ -32,6 +32,7 @@ struct thread {
     bool killed;                /* it leaves instead of going on in ring 3 */
     struct space *space;        /* null: a thread of the kernel */
     struct process *process;    /* of the kernel that uses this */
+    uint64_t clear_tid;         /* the same: where its end is told, or 0 */
     struct area *area;          /* XSAVE image while it does not run */
     uint64_t fs_base;
     struct upid *upid;          /* null: no user-interrupt handler */
@@ -51,8 +52,10 @@ struct thread *thread_create(int priority, struct space *space,
                              const struct frame *frame);
 struct thread *thread_create_kernel(int priority, void (*fn)(void *),
                                     void *argument);
-/* The caller's registers of ring 3, XSAVE image included. */
+/* The caller's registers of ring 3, but those of user interrupts. */
 void thread_copy_state(struct thread *to);
+void thread_renew_state(void);          /* the caller's: as of a new thread */
+void thread_set_fs(uint64_t base);
 void thread_start(struct thread *thread);
 void thread_discard(struct thread *thread);     /* one that never started */
 /* It is a thread of the kernel from here on, and its space may go. */
@@ -79,6 +82,7 @@ void thread_leave(void) __attribute__((noreturn));  /* a killed one, instead */
 
 /* Give the running thread a handler; it is told of posts by its UPID. */
 int thread_uintr_handler(uint64_t handler, uint64_t stackadjust);
+void thread_uintr_end(void);            /* it has none any more */
 /* The table its SENDUIPI goes by, of that many entries. */
 void thread_uintr_table(struct thread *thread, struct uitte *table,
                         uint32_t entries);

@@ -73,15 +73,45 @@ void threadstate_load(struct thread *t)
     }
 }
 
-void threadstate_drop(struct thread *t)
+void thread_uintr_end(void)
 {
+    struct thread *t = thread_current();
+    uint32_t highest = rdmsr(UINTR_MSR_MISC);
+
     if (t->upid) {
         __atomic_fetch_or(&t->upid->low, UPID_SN, __ATOMIC_SEQ_CST);
+        t->upid = NULL;
     }
     clui();
-    for (uint32_t msr = UINTR_MSR_RR; msr <= UINTR_MSR_TT; msr++) {
+    wrmsr(UINTR_MSR_MISC, highest);     /* no UINV: nothing comes from here */
+    for (uint32_t msr = UINTR_MSR_RR; msr <= UINTR_MSR_STACKADJUST; msr++) {
         wrmsr(msr, 0);
     }
+    wrmsr(UINTR_MSR_PD, 0);
+}
+
+void threadstate_drop(void)
+{
+    thread_uintr_end();
+    wrmsr(UINTR_MSR_MISC, 0);
+    wrmsr(UINTR_MSR_TT, 0);
+}
+
+void thread_renew_state(void)
+{
+    struct thread *t = thread_current();
+
+    threadstate_drop();
+    frame_clear((uint64_t)t->area);
+    t->area->xcomp_bv = XCOMP_COMPACTED | enabled();
+    xrstors(t->area);
+    thread_set_fs(0);
+}
+
+void thread_set_fs(uint64_t base)
+{
+    thread_current()->fs_base = base;
+    wrmsr(MSR_FS_BASE, base);
 }
 
 /* All but user interrupts, whose UPID stays with its thread. */

@@ -9,6 +9,6 @@ bool threadstate_create(struct thread *thread);     /* false: no memory */
 void threadstate_destroy(struct thread *thread);
 void threadstate_save(struct thread *thread);       /* it leaves the CPU */
 void threadstate_load(struct thread *thread);       /* it is back */
-void threadstate_drop(struct thread *thread);       /* it leaves for ever */
+void threadstate_drop(void);            /* the current one leaves for ever */
 
 #endif
