@@ -65,7 +65,9 @@
 #define VEC_SS          12
 #define VEC_GP          13
 #define VEC_PF          14
+#define VEC_MF          16
 #define VEC_AC          17
+#define VEC_XM          19
 #define VEC_CP          21
 #define VEC_EXIT        0x80    /* int $0x80 ends run() */
 
