@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Time the same call many times, and say how long it took. */
+#ifndef LATENCY_H
+#define LATENCY_H
+
+#include "libc.h"
+
+#define CALLS_MAX       100000
+
+/* In ticks of the TSC; false if a call failed. */
+bool latency_measure(uint32_t *ticks, int calls, long (*fn)(void));
+/* One line: NAME calls mean p50 p99 max, in nanoseconds. */
+void latency_print(const char *name, uint32_t *ticks, int calls);
+/* The two, for a program with an optional number of calls. */
+int latency_main(const char *name, int argc, char **argv, long (*fn)(void));
+
+#endif
