@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The requester's end of the link: slots, notification, interrupts. */
+#include <errno.h>
+
+#include "link.h"
+#include "scf.h"
+
+static struct link link;
+static bool there;                  /* the mailbox is */
+static struct scf_caller *callers[SCF3_SLOTS];
+
+/* Where replies are posted; the user vector is the slot. */
+static struct upid *reply_upid(void)
+{
+    return (struct upid *)(link.upids + link.upid_half);
+}
+
+static void poll_slots(uint64_t slots)
+{
+    while (slots) {
+        int slot = __builtin_ctzll(slots);
+
+        slots &= slots - 1;
+        if (callers[slot]) {
+            scf_poll(callers[slot]);
+        }
+    }
+}
+
+/* F42: ON first, then PIR; what is posted in between interrupts again. */
+static void on_reply(struct frame *f __attribute__((unused)))
+{
+    struct upid *upid = reply_upid();
+
+    apic_eoi();
+    __atomic_fetch_and(&upid->low, ~(uint64_t)UPID_ON, __ATOMIC_SEQ_CST);
+    poll_slots(__atomic_exchange_n(&upid->pir, 0, __ATOMIC_SEQ_CST));
+}
+
+static void on_irq(struct frame *f __attribute__((unused)))
+{
+    apic_eoi();
+    link_rung(&link);
+    poll_slots(~0ull);
+}
+
+static void on_ipi(struct frame *f __attribute__((unused)))
+{
+    apic_eoi();
+    poll_slots(~0ull);
+}
+
+bool scf_start(void)
+{
+    static const uint8_t vectors[] = { RT_REPLY_VECTOR };
+
+    there = link_start(&link, RT_IRQ_VECTOR, vectors, 1);
+    if (there) {
+        trap_handle(RT_REPLY_VECTOR, on_reply);
+        trap_handle(RT_IRQ_VECTOR, on_irq);
+        trap_handle(RT_IPI_VECTOR, on_ipi);
+        upid_init(reply_upid(), RT_REPLY_VECTOR, link_first_id(&link));
+    }
+    return there;
+}
+
+void scf_tick(void)
+{
+    if (there) {
+        poll_slots(~0ull);
+    }
+}
+
+void scf_running(unsigned priority)
+{
+    if (there) {
+        wire_set(&link.own[0].head.running, priority);
+    }
+}
+
+int scf_attach(struct scf_caller *c, uint64_t name)
+{
+    if (!there) {
+        return -ENOTCONN;
+    }
+    for (unsigned slot = 0; slot < SCF3_SLOTS; slot++) {
+        if (!callers[slot]) {
+            callers[slot] = c;
+            c->slot = slot;
+            c->mode = SCF3_MODE_UIPI;
+            scf_open(c, &link.own[slot], &link.peer[slot], name);
+            scf_set_modes(c, SCF3_MODE_UIPI, SCF3_MODE_UIPI,
+                          SCF3_POLICY_ALWAYS);
+            return 0;
+        }
+    }
+    return -EAGAIN;
+}
+
+void scf_detach(struct scf_caller *c)
+{
+    if (c->own) {
+        scf_close(c);
+        callers[c->slot] = NULL;
+        c->own = NULL;
+    }
+}
+
+/* ---- What scf.h asks for ---- */
+
+uint32_t scf_generation(void)
+{
+    return link_generation(&link);
+}
+
+uint64_t scf_upid_window(void)
+{
+    return link.upids;
+}
+
+uint64_t scf_upid_half(void)
+{
+    return link.upid_half;
+}
+
+void scf_notify(struct scf_caller *c __attribute__((unused)), unsigned mode)
+{
+    switch (mode) {
+    case SCF3_MODE_UIPI:
+        senduipi(0);
+        break;
+    case SCF3_MODE_IPI:
+        apic_icr(GP_LOCAL_ID, ICR_FIXED | ICR_ASSERT | GP_IPI_VECTOR);
+        break;
+    case SCF3_MODE_IRQ:
+        link_ring(&link);
+        break;
+    }
+}
