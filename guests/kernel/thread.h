@@ -36,6 +36,8 @@ struct thread {
     struct area *area;          /* XSAVE image while it does not run */
     uint64_t fs_base;
     struct upid *upid;          /* null: no user-interrupt handler */
+    uint32_t far_id;            /* its NDST for others, 0: the local APIC ID */
+    uint8_t wake_vector;        /* NV of its UPID while it blocks, 0: none */
 };
 
 extern struct thread threads[THREADS_MAX];

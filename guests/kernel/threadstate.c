@@ -38,25 +38,45 @@ void threadstate_destroy(struct thread *t)
     t->upid = NULL;
 }
 
+static void set_vector(struct upid *upid, uint8_t vector)
+{
+    ((volatile uint8_t *)&upid->low)[UPID_NV_SHIFT / 8] = vector;
+}
+
+/* What is posted from here on interrupts; what was posted has done so. */
+static void listen(struct thread *t)
+{
+    set_vector(t->upid, t->wake_vector);
+    __atomic_fetch_and(&t->upid->low, ~(uint64_t)UPID_ON, __ATOMIC_SEQ_CST);
+    if (t->upid->pir) {
+        thread_wake(t);
+    }
+}
+
 void threadstate_save(struct thread *t)
 {
     xsaves(t->area);
-    if (t->upid) {
+    if (t->upid && t->wake_vector && t->state == THREAD_BLOCKED) {
+        listen(t);
+    } else if (t->upid) {
         __atomic_fetch_or(&t->upid->low, UPID_SN, __ATOMIC_SEQ_CST);
     }
 }
 
 /* The upper half of the low word: nobody else writes it. */
-static void set_destination(struct upid *upid)
+static void set_destination(struct upid *upid, uint32_t id)
 {
     volatile uint32_t *half = (volatile uint32_t *)&upid->low;
 
-    half[1] = upid_low(0, apic_id(), 0) >> UPID_NDST_SHIFT;
+    half[1] = upid_low(0, id, 0) >> UPID_NDST_SHIFT;
 }
 
-static void resume_notifications(struct upid *upid)
+static void resume_notifications(struct thread *t)
 {
-    set_destination(upid);
+    struct upid *upid = t->upid;
+
+    set_destination(upid, t->far_id ? t->far_id : apic_id());
+    set_vector(upid, UINTR_NOTIFICATION);
     __atomic_fetch_and(&upid->low, ~(uint64_t)UPID_SN, __ATOMIC_SEQ_CST);
     if (upid->pir) {
         apic_icr(apic_id(), ICR_FIXED | ICR_ASSERT | UINTR_NOTIFICATION);
@@ -69,7 +89,7 @@ void threadstate_load(struct thread *t)
     wrmsr(MSR_FS_BASE, t->fs_base);
     wrmsr(MSR_KERNEL_GS, 0);
     if (t->upid) {
-        resume_notifications(t->upid);
+        resume_notifications(t);
     }
 }
 
