@@ -312,6 +312,7 @@ static const Property mailbox_properties[] = {
     DEFINE_PROP_SIZE32("upid-size", VirtIOMailbox, geometry.upid_size, 0x1000),
     DEFINE_PROP_UINT64("upid-window-addr", VirtIOMailbox, upid_window_addr,
                        UINT64_MAX),
+    DEFINE_PROP_UINT64("common-addr", VirtIOMailbox, common_addr, UINT64_MAX),
     DEFINE_PROP_UINT32("apic-first", VirtIOMailbox, apic_first, 0),
     DEFINE_PROP_UINT32("apic-count", VirtIOMailbox, apic_count, 0),
     DEFINE_PROP_UINT32("apic-local", VirtIOMailbox, apic_local, 0),

@@ -14,6 +14,7 @@
  *  + properties "allow-first", "allow-last": the vectors that a driver may
  *    open to the peer
  *  + property "upid-window-addr": a second place of the UPID window
+ *  + property "common-addr": a second place of the common area
  *  + property "x-pci-device-id": another PCI device ID
  *
  * Who calls whom: the guest reaches transmit.c (queue 0), receive.c (queue 1),
@@ -139,14 +140,14 @@ struct VirtIOMailbox {
     CharBackend chr;
     uint32_t side;
     MailboxGeometry geometry;
-    uint64_t latency_ns, upid_window_addr;
+    uint64_t latency_ns, upid_window_addr, common_addr;
     uint32_t apic_first, apic_count, apic_local;
     uint32_t allow_first, allow_last;
     uint32_t peer_timeout_ms;
 
     /* The guest's view of the memory */
     PCIDevice *pci;
-    MemoryRegion bar, regs, upid_window, upid_alias;
+    MemoryRegion bar, regs, upid_window, upid_alias, common_alias;
     MemoryRegion own[MAILBOX_SECTIONS];
     MemoryRegion own_readonly[MAILBOX_SECTIONS];    /* the same memory */
     MemoryRegion views[MBOX_SIDES][MAILBOX_SECTIONS];

@@ -64,20 +64,30 @@ static bool check_size(const char *name, uint32_t size, Error **errp)
     return true;
 }
 
+static bool check_address(VirtIOMailbox *m, const char *name,
+                          uint64_t address, Error **errp)
+{
+    if (address == UINT64_MAX) {
+        return true;
+    }
+    if (m->pci->qdev.hotplugged) {
+        error_setg(errp, "%s= is for endpoints that the machine starts with: "
+                   "firmware has read the memory map already", name);
+        return false;
+    }
+    if (address % MBOX_PAGE_SIZE) {
+        error_setg(errp, "%s=0x%" PRIx64 ": choose a multiple of %u", name,
+                   address, MBOX_PAGE_SIZE);
+        return false;
+    }
+    return true;
+}
+
 bool mailbox_memory_check(VirtIOMailbox *m, Error **errp)
 {
-    if (m->upid_window_addr != UINT64_MAX && m->pci->qdev.hotplugged) {
-        error_setg(errp, "upid-window-addr= is for endpoints that the machine "
-                   "starts with: firmware has read the memory map already");
-        return false;
-    }
-    if (m->upid_window_addr != UINT64_MAX &&
-        m->upid_window_addr % MBOX_PAGE_SIZE) {
-        error_setg(errp, "upid-window-addr=0x%" PRIx64 ": choose a multiple "
-                   "of %u", m->upid_window_addr, MBOX_PAGE_SIZE);
-        return false;
-    }
-    return check_size("common-size", m->geometry.common_size, errp) &&
+    return check_address(m, "upid-window-addr", m->upid_window_addr, errp) &&
+           check_address(m, "common-addr", m->common_addr, errp) &&
+           check_size("common-size", m->geometry.common_size, errp) &&
            check_size("output-size", m->geometry.output_size, errp) &&
            check_size("upid-size", m->geometry.upid_size, errp);
 }
@@ -264,20 +274,26 @@ static bool add_own(VirtIOMailbox *m, MailboxSection section, Error **errp)
     return true;
 }
 
-/* MB6: the users' fixed address, reserved in the map that firmware reads. */
-static void add_window_alias(VirtIOMailbox *m)
+/* MB6: a part of the BAR, reserved in the map that firmware reads */
+static void add_fixed_alias(VirtIOMailbox *m, MemoryRegion *alias,
+                            const char *name, uint64_t offset, uint64_t size,
+                            uint64_t address)
 {
-    uint64_t size = memory_region_size(&m->upid_window);
-
-    if (m->upid_window_addr == UINT64_MAX) {
+    if (address == UINT64_MAX) {
         return;
     }
-    memory_region_init_alias(&m->upid_alias, OBJECT(m->pci),
-                             "mailbox-upid-alias", &m->upid_window, 0, size);
-    memory_region_add_subregion_overlap(get_system_memory(),
-                                        m->upid_window_addr, &m->upid_alias,
+    memory_region_init_alias(alias, OBJECT(m->pci), name, &m->bar, offset,
+                             size);
+    memory_region_add_subregion_overlap(get_system_memory(), address, alias,
                                         1);
-    e820_add_entry(m->upid_window_addr, size, E820_RESERVED);
+    e820_add_entry(address, size, E820_RESERVED);
+}
+
+static void remove_fixed_alias(MemoryRegion *alias)
+{
+    if (alias->container) {
+        memory_region_del_subregion(get_system_memory(), alias);
+    }
 }
 
 bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
@@ -300,7 +316,10 @@ bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
         }
     }
     m->state = memory_region_get_ram_ptr(&m->own[MAILBOX_STATE]);
-    add_window_alias(m);
+    add_fixed_alias(m, &m->upid_alias, "mailbox-upid-alias", MBOX_UPID_OFFSET,
+                    memory_region_size(&m->upid_window), m->upid_window_addr);
+    add_fixed_alias(m, &m->common_alias, "mailbox-common-alias",
+                    common_offset(g), g->common_size, m->common_addr);
     return true;
 }
 
@@ -326,9 +345,8 @@ static void give_up_own(VirtIOMailbox *m)
 void mailbox_memory_cleanup(VirtIOMailbox *m)
 {
     memory_region_transaction_begin();
-    if (m->upid_alias.container) {
-        memory_region_del_subregion(get_system_memory(), &m->upid_alias);
-    }
+    remove_fixed_alias(&m->upid_alias);
+    remove_fixed_alias(&m->common_alias);
     empty(&m->upid_window);
     empty(&m->bar);
     memory_region_transaction_commit();

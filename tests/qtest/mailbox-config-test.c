@@ -2,6 +2,7 @@
 /* The mailbox's options, what the machine shows of them, and virtio's. */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/units.h"
 #include "libqtest.h"
 #include "libqos/fw_cfg.h"
 #include "qobject/qdict.h"
@@ -12,6 +13,7 @@
 
 #define M "-device virtio-uintr-mailbox-pci"
 #define WINDOW 0x41ffe000
+#define COMMON 0x46000000
 
 /* ---- Options that cannot be ---- */
 
@@ -28,6 +30,8 @@ static const Refusal refusals[] = {
     { "upid-size", M ",upid-size=0", "upid-size=0: choose a power of two" },
     { "window", M ",upid-window-addr=0x1001",
       "upid-window-addr=0x1001: choose a multiple of 4096" },
+    { "common", M ",common-addr=0x1001",
+      "common-addr=0x1001: choose a multiple of 4096" },
     { "apic-count", M ",apic-count=65", "apic-count=65: choose at most 64" },
     { "allow-first", M ",allow-first=15",
       "allow-first=15,allow-last=255: choose a range within 16 to 255" },
@@ -183,12 +187,30 @@ static void test_fixed_window(void)
     pair_close(&p);
 }
 
+/* MB6: the same of the common area, with one end that has no such address */
+static void test_fixed_common(void)
+{
+    Pair p;
+    uint64_t in_bar;
+
+    pair_find(&p, ",common-size=1M,common-addr=0x46000000", ",common-size=1M");
+    pair_start(&p, 0);
+    g_assert_true(is_reserved(&p.rig, COMMON, MiB));
+    in_bar = p.b.shm.addr + cfg32(&p.b, MBOX_CFG_COMMON_OFFSET);
+    qtest_writeq(p.rig.qts, COMMON, 0x1122334455667788);
+    g_assert_cmphex(mem64(&p.b, in_bar), ==, 0x1122334455667788);
+    qtest_writeq(p.rig.qts, in_bar + MiB - 8, 42);
+    g_assert_cmpint(mem64(&p.a, COMMON + MiB - 8), ==, 42);
+    pair_close(&p);
+}
+
 static void test_no_window(void)
 {
     Pair p;
 
     pair_find(&p, "", "");
     g_assert_false(is_reserved(&p.rig, WINDOW, 0x2000));
+    g_assert_false(is_reserved(&p.rig, COMMON, 0x10000));
     pair_close(&p);
 }
 
@@ -465,6 +487,7 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/config/MB5-configuration", test_configuration);
     qtest_add_func("/mailbox/config/MB4-queue-sizes", test_queue_sizes);
     qtest_add_func("/mailbox/config/MB6-fixed-window", test_fixed_window);
+    qtest_add_func("/mailbox/config/MB6-fixed-common", test_fixed_common);
     qtest_add_func("/mailbox/config/MB6-no-window", test_no_window);
     qtest_add_func("/mailbox/config/MB2-intx", test_intx);
     qtest_add_func("/mailbox/config/MB3-event-idx", test_event_idx);

@@ -203,7 +203,7 @@ static void test_two_processes(void)
 }
 
 /* MB48: the memory map is firmware's by now */
-static void test_fixed_window(void)
+static void test_fixed_address(const void *option)
 {
     Rig rig;
     QDict *answer;
@@ -211,10 +211,10 @@ static void test_fixed_window(void)
     rig_start(&rig, NATIVE_HOTPLUG PORTS);
     answer = qtest_qmp(rig.qts, "{'execute': 'device_add', 'arguments': "
                        "{'driver': 'virtio-uintr-mailbox-pci', "
-                       "'bus': 'port1', 'upid-window-addr': %" PRId64 "}}",
-                       (int64_t)0x41ffe000);
+                       "'bus': 'port1', %s: %" PRId64 "}}",
+                       (const char *)option, (int64_t)0x41ffe000);
     g_assert_nonnull(strstr(qdict_get_str(qdict_get_qdict(answer, "error"),
-                                          "desc"), "upid-window-addr"));
+                                          "desc"), option));
     qobject_unref(answer);
     rig_stop(&rig);
 }
@@ -227,7 +227,10 @@ int main(int argc, char **argv)
     socket_path_make();
     qtest_add_func("/mailbox/plug/MB48-one-process", test_one_process);
     qtest_add_func("/mailbox/plug/MB48-two-processes", test_two_processes);
-    qtest_add_func("/mailbox/plug/MB48-fixed-window", test_fixed_window);
+    qtest_add_data_func("/mailbox/plug/MB48-fixed-window", "upid-window-addr",
+                        test_fixed_address);
+    qtest_add_data_func("/mailbox/plug/MB48-fixed-common", "common-addr",
+                        test_fixed_address);
     status = g_test_run();
     socket_path_remove();
     return status;

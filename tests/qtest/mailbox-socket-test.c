@@ -127,6 +127,30 @@ static void test_sections(void)
     side_close(&p, 0);
 }
 
+/* MB6: the common area at a fixed address at both ends, while there is one */
+static void test_fixed_common(void)
+{
+    TwoSides p;
+
+    for (int side = 0; side < 2; side++) {
+        side_open(&p, side, ",common-addr=0x46000000");
+    }
+    wait_for_link(&p.e[1], MBOX_LINK_UP);
+    wait_for_link(&p.e[0], MBOX_LINK_UP);
+    qtest_writel(p.rig[0].qts, 0x46000000, 1);
+    qtest_writel(p.rig[1].qts, 0x4600fffc, 2);
+    g_assert_cmpint(mem32(&p.e[1], 0x46000000), ==, 1);
+    g_assert_cmpint(mem32(&p.e[0], 0x4600fffc), ==, 2);
+    side_kill(&p, 0);
+    wait_for_link(&p.e[1], MBOX_LINK_DOWN);
+    g_assert_cmpint(mem32(&p.e[1], 0x46000000), ==, 0);
+    side_open(&p, 0, "");
+    wait_for_link(&p.e[1], MBOX_LINK_UP);
+    qtest_writel(p.rig[0].qts, shm(&p.e[0], MBOX_CFG_COMMON_OFFSET, 8), 3);
+    g_assert_cmpint(mem32(&p.e[1], 0x46000008), ==, 3);
+    sides_close(&p);
+}
+
 static void exchange(TwoSides *p, int from)
 {
     uint64_t report;
@@ -261,6 +285,7 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/socket/MB10-too-long", test_too_long);
     qtest_add_func("/mailbox/socket/MB20-doorbell", test_doorbell);
     qtest_add_func("/mailbox/socket/MB6-sections", test_sections);
+    qtest_add_func("/mailbox/socket/MB6-fixed-common", test_fixed_common);
     qtest_add_func("/mailbox/socket/MB16-kill", test_kill);
     qtest_add_func("/mailbox/socket/MB43-peer-reset", test_peer_reset);
     qtest_add_func("/mailbox/socket/MB57-stopped-peer", test_stopped_peer);

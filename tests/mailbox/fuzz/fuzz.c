@@ -84,6 +84,7 @@ static void configure(Port *port, int side)
     m->geometry = (MailboxGeometry) { 64, 4096, 4096, 4096 };
     m->latency_ns = draw(2) ? 0 : draw(1000);
     m->upid_window_addr = draw(2) ? UINT64_MAX : 0x41ffe000;
+    m->common_addr = draw(2) ? UINT64_MAX : 0x46000000;
     m->apic_first = 0x40 + 0x10 * side;
     m->apic_count = 2;
     m->apic_local = 2 * side;
