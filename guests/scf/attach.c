@@ -87,10 +87,10 @@ int scf_attach(struct scf_caller *c, uint64_t name)
         if (!callers[slot]) {
             callers[slot] = c;
             c->slot = slot;
-            c->mode = SCF3_MODE_UIPI;
-            scf_open(c, &link.own[slot], &link.peer[slot], name);
+            c->own = &link.own[slot];
             scf_set_modes(c, SCF3_MODE_UIPI, SCF3_MODE_UIPI,
                           SCF3_POLICY_ALWAYS);
+            scf_open(c, c->own, &link.peer[slot], name);
             return 0;
         }
     }

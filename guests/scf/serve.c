@@ -53,6 +53,11 @@ void scf_serve_start(struct scf_server *s, struct scf_slot *own,
 
 /* ---- Replies ---- */
 
+static unsigned reply_mode(const struct scf_server *s)
+{
+    return wire_word(&s->peer->head.reply) & SCF3_REPLY_MODE;
+}
+
 static bool has_room(struct scf_server *s)
 {
     uint32_t waiting = s->made - wire_word(&s->peer->head.taken);
@@ -280,8 +285,12 @@ static void check_epoch(struct scf_server *s)
 {
     uint32_t epoch = wire_word(&s->peer->head.epoch);
 
-    if (epoch != s->epoch) {
-        begin_epoch(s, can_begin(&s->peer->head, epoch) ? epoch : 0);
+    if (epoch == s->epoch) {
+        return;
+    }
+    begin_epoch(s, can_begin(&s->peer->head, epoch) ? epoch : 0);
+    if (s->epoch) {
+        scf_answered(s, reply_mode(s));
     }
 }
 
@@ -300,7 +309,7 @@ bool scf_serve(struct scf_server *s)
     }
     show_parked(s);
     if (s->notify) {
-        scf_answered(s, wire_word(&s->peer->head.reply) & SCF3_REPLY_MODE);
+        scf_answered(s, reply_mode(s));
     }
     return some;
 }

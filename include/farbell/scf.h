@@ -112,7 +112,7 @@
 #define SCF3_STATE_OPEN             1
 #define SCF3_STATE_BROKEN           2       /* the other side broke a rule */
 
-/* SCF3_HEAD_REPLY: a mode and a policy (F40, F44) */
+/* SCF3_HEAD_REPLY: modes and a policy (F40, F44) */
 #define SCF3_MODE_POLL              0
 #define SCF3_MODE_UIPI              1       /* SENDUIPI */
 #define SCF3_MODE_IPI               2       /* the ICR */
@@ -121,6 +121,8 @@
 #define SCF3_MODES                  5
 #define SCF3_REPLY_MODE             0x0f
 #define SCF3_REPLY_POLICY           0xf0
+#define SCF3_REQUEST_MODE           0xf00   /* so that a server polls, or not */
+#define SCF3_REQUEST_MODE_SHIFT     8
 #define SCF3_POLICY_ALWAYS          0x00
 #define SCF3_POLICY_OUTRANKS        0x10    /* when the waiter does */
 #define SCF3_POLICY_NEVER           0x20

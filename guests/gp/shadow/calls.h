@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between GP's kernel and a shadow: addresses, and calls of its own. */
+#ifndef GP_SHADOW_CALLS_H
+#define GP_SHADOW_CALLS_H
+
+#define SHADOW_OWN      0x700010000000  /* its slot, GP's half */
+#define SHADOW_PEER     0x700010010000  /* RT's half */
+#define SHADOW_FIRST    0x700010020000  /* RT's half of slot 0 */
+#define SHADOW_STACK    0x700020000000  /* its end */
+#define SHADOW_RED_ZONE 128
+
+#define SHADOW_VECTOR   0               /* the user vector of all posts */
+
+#define SHADOW_INIT     600             /* handler: what INIT_UINTR answers */
+#define SHADOW_WAIT     601             /* at most so many ms; 0 for ever */
+#define SHADOW_TELL     602             /* SCF3_MODE_* but those of ring 3 */
+#define SHADOW_RENEW    603
+
+#endif

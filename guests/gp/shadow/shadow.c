@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A shadow process: ring 3 of GP.  It executes what one process of RT asks
+ * for, in its user-interrupt handler, or in its loop when it is polled.
+ */
+#include <errno.h>
+
+#include "calls.h"
+#include "insns.h"
+#include "serve.h"
+
+#define SPINS       2000            /* before it sleeps */
+#define POLL_TURNS  100000          /* the same of a polling one */
+
+static struct scf_server server;
+
+long kernel(long call, ...);
+void shadow_main(unsigned slot);
+void shadow_told(void);
+extern char shadow_interrupt[];
+
+/* ---- what serve.c asks for ---- */
+
+static long init_uintr(void)
+{
+    return kernel(SHADOW_INIT, shadow_interrupt);
+}
+
+long scf_execute(struct scf_server *s __attribute__((unused)), unsigned call,
+                 const uint64_t a[6])
+{
+    long result;
+
+    switch (call) {
+    case SCF3_CALL_NULL:
+        return 0;
+    case SCF3_CALL_INIT_UINTR:
+        return init_uintr();
+    default:
+        result = kernel(call, a[0], a[1], a[2], a[3], a[4], a[5]);
+        return result == -EAGAIN ? SCF_PARKED : result;
+    }
+}
+
+void scf_renew(struct scf_server *s __attribute__((unused)))
+{
+    kernel(SHADOW_RENEW);
+}
+
+void scf_answered(struct scf_server *s __attribute__((unused)), unsigned mode)
+{
+    if (mode == SCF3_MODE_UIPI) {
+        senduipi(0);
+    } else if (mode != SCF3_MODE_POLL) {
+        kernel(SHADOW_TELL, mode);
+    }
+}
+
+/* ---- its turns ---- */
+
+void shadow_told(void)
+{
+    scf_serve(&server);
+}
+
+static unsigned request_mode(void)
+{
+    return (wire_word(&server.peer->head.reply) & SCF3_REQUEST_MODE) >>
+           SCF3_REQUEST_MODE_SHIFT;
+}
+
+/* One turn outside the handler, which must not come into it. */
+static bool turn(void)
+{
+    bool some;
+
+    clui();
+    some = scf_serve(&server);
+    stui();
+    return some;
+}
+
+static void poll(void)
+{
+    for (int i = 0; i < POLL_TURNS && request_mode() == SCF3_MODE_POLL; i++) {
+        if (scf_has_requests(&server) && turn()) {
+            i = 0;
+        }
+        cpu_relax();
+    }
+}
+
+/* Awake for a while: whoever asks again soon finds it in ring 3. */
+static void spin(void)
+{
+    static uint64_t before;
+    const volatile uint64_t *served = &server.served;
+
+    while (*served != before) {
+        before = *served;
+        for (int i = 0; i < SPINS; i++) {
+            cpu_relax();
+        }
+    }
+}
+
+void shadow_main(unsigned slot __attribute__((unused)))
+{
+    scf_serve_start(&server, (struct scf_slot *)SHADOW_OWN,
+                    (const struct scf_slot *)SHADOW_PEER,
+                    &((const struct scf_slot *)SHADOW_FIRST)->head.running);
+    init_uintr();
+    stui();
+    for (;;) {
+        turn();
+        if (request_mode() == SCF3_MODE_POLL) {
+            poll();
+            kernel(SHADOW_WAIT, 1);
+        } else {
+            spin();
+            kernel(SHADOW_WAIT, 0);
+        }
+    }
+}
