@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The rules of docs/forwarding.md, from RT's place, with GP on the other side. */
+#include <errno.h>
+
+#include "rt_lite.h"
+
+const char *const test_group = "/forward";
+
+#define VA          0x10000000      /* of a mirrored page */
+#define FRAME       0x46010000      /* in the window */
+#define O_CREAT     0100
+#define O_RDWR      02
+
+static struct process p, many[SCF3_SLOTS];
+static char text[8192], back[8192];
+
+static uint64_t at(const void *what)
+{
+    return (uint64_t)what;
+}
+
+/* F6: the UPID of the server is the result of the first request. */
+static void test_handshake(void)
+{
+    begin(&p);
+    CHECK(p.scf.target);
+    CHECK(p.target.low & UITTE_V);
+    CHECK_EQ(p.target.upid & ~0xfffull, scf_upid_window());
+    end(&p);
+}
+
+static void fill(char *to, size_t n, int seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        to[i] = i * 7 + seed;
+    }
+}
+
+static void check_file(const char *name, uint64_t from, uint64_t to,
+                       uint64_t path, char *got)
+{
+    long fd = ask(2, path, O_CREAT | O_RDWR, 0);
+
+    CHECK_EQ(fd, 3);
+    CHECK_EQ(ask(1, fd, from, 1000), 1000);
+    CHECK_EQ(ask(8, fd, 0, 0), 0);
+    CHECK_EQ(ask(0, fd, to, 2000), 1000);
+    CHECK(!memcmp(got, text, 1000));
+    CHECK_EQ(ask(0, fd, to, 2000), 0);
+    CHECK_EQ(ask(3, fd, 0, 0), 0);
+    CHECK_EQ(ask(3, fd, 0, 0), -EBADF);
+    CHECK_EQ(ask(87, path, 0, 0), 0);
+    CHECK_EQ(ask(2, path, O_RDWR, 0), -ENOENT);
+    (void)name;
+}
+
+/* F27: data of a process that is not mirrored goes through the buffers. */
+static void test_copied(void)
+{
+    static const char name[] = "copied";
+
+    begin(&p);
+    fill(text, sizeof(text), 3);
+    memset(back, 0, sizeof(back));
+    check_file(name, at(text), at(back), at(name), back);
+    CHECK_EQ(back[1000], 0);
+    end(&p);
+}
+
+/* F27: a long write is short, as POSIX allows. */
+static void test_pieces(void)
+{
+    static const char name[] = "pieces";
+    uint64_t stat[18];
+    long fd;
+
+    begin(&p);
+    fd = ask(2, at(name), O_CREAT | O_RDWR, 0);
+    CHECK_EQ(ask(1, fd, at(text), 5000), SCF3_BUFFER_SIZE);
+    CHECK_EQ(ask(1, fd, at(text), 5000), SCF3_BUFFER_SIZE);
+    CHECK_EQ(ask(4, at(name), at(stat), 0), 0);
+    CHECK_EQ(stat[6], 2 * SCF3_BUFFER_SIZE);
+    CHECK_EQ(ask(87, at(name), 0, 0), 0);
+    end(&p);
+}
+
+/* F27, F28: the same with pointers into mirrored pages, and with wild ones */
+static void test_raw(void)
+{
+    char *frames = (char *)FRAME;
+
+    begin(&p);
+    p.mirrored = true;
+    CHECK_EQ(scf_map(&p, VA, FRAME, 3, 3), 0);
+    fill(text, sizeof(text), 5);
+    memcpy(frames, text, 1000);
+    memcpy(frames + 4096, "raw", 4);
+    check_file("raw", VA, VA + 8192, VA + 4096, frames + 8192);
+    end(&p);
+}
+
+/* F28: never a fault of the shadow, which serves on */
+static void test_wild_pointers(void)
+{
+    static const uint64_t wild[] = {
+        0, VA - 8, VA + 0x10000, 0x8000000000, 0x700000000000, 0x700010000000,
+        0x700010000000 - 8, 0x800000000000, 0xffffffff80000000, UINT64_MAX,
+        0x50000000,
+    };
+    uint64_t epoch;
+
+    begin(&p);
+    p.mirrored = true;
+    epoch = p.scf.epoch;
+    for (int i = 0; i < (int)(sizeof(wild) / 8); i++) {
+        CHECK_EQ(ask(1, 1, wild[i], 100), -EFAULT);
+        CHECK_EQ(ask(4, wild[i], wild[i], 0), -EFAULT);
+        CHECK_EQ(ask(22, wild[i], 0, 0), -EFAULT);
+    }
+    CHECK_EQ(p.scf.epoch, epoch);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    end(&p);
+}
+
+/* F2: what is unmapped is not there any more; what is not RT's never was. */
+static void test_unmap(void)
+{
+    begin(&p);
+    p.mirrored = true;
+    CHECK_EQ(scf_map(&p, VA, FRAME, 2, 3), 0);
+    CHECK_EQ(scf_unmap(&p, VA, 2), 0);
+    CHECK_EQ(ask(1, 1, VA, 1), -EFAULT);
+    CHECK_EQ(scf_map(&p, VA, 0x50000000, 1, 3), -EINVAL);
+    CHECK_EQ(scf_map(&p, 0x700010000000, FRAME, 1, 3), -EINVAL);
+    CHECK_EQ(scf_map(&p, 0x50000000, FRAME, 1, 3), -EINVAL);
+    CHECK_EQ(scf_map(&p, VA, FRAME, ~0ull, 3), -EINVAL);
+    CHECK_EQ(scf_map(&p, VA, FRAME, 1, 3), 0);
+    CHECK_EQ(scf_exec(&p), 0);
+    CHECK_EQ(ask(1, 1, VA, 1), -EFAULT);
+    end(&p);
+}
+
+/* F4 */
+static void test_unknown(void)
+{
+    begin(&p);
+    CHECK_EQ(ask(777, 0, 0, 0), -ENOSYS);
+    CHECK_EQ(ask(SCF3_CALL_MAP, VA, FRAME, 1), -ENOSYS);
+    end(&p);
+}
+
+static void check_mode(unsigned request, unsigned reply)
+{
+    scf_set_modes(&p.scf, request, reply, 0);
+    looked = 0;
+    for (int n = 0; n < 20; n++) {
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    }
+    if (looked) {
+        printf("# request mode %d, reply mode %d\n", request, reply);
+    }
+    CHECK_EQ(looked, 0);
+}
+
+/*
+ * F40-F43: every mode of requests with every mode of replies; an IPI does not
+ * go from one process to another.
+ */
+static void test_modes(void)
+{
+    static const uint8_t modes[] = { SCF3_MODE_POLL, SCF3_MODE_UIPI,
+                                     SCF3_MODE_IRQ, SCF3_MODE_IPI };
+    int n = arg_number("two", 0) ? 3 : 4;
+
+    begin(&p);
+    for (int i = 0; i < n * n; i++) {
+        check_mode(modes[i / n], modes[i % n]);
+    }
+    end(&p);
+}
+
+/* F44: told only if the waiter outranks what runs; never told */
+static void test_policy(void)
+{
+    begin(&p);
+    scf_set_modes(&p.scf, SCF3_MODE_UIPI, SCF3_MODE_UIPI,
+                  SCF3_POLICY_OUTRANKS);
+    looked = 0;
+    priority = 5;
+    scf_running(4);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    CHECK_EQ(looked, 0);
+    scf_running(5);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    CHECK_EQ(looked, 1);
+    scf_set_modes(&p.scf, SCF3_MODE_UIPI, SCF3_MODE_UIPI, SCF3_POLICY_NEVER);
+    scf_running(0);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    CHECK_EQ(looked, 2);
+    priority = 1;
+    end(&p);
+}
+
+/* Ends the wait of the call that is under way. */
+static void on_timer(struct frame *f __attribute__((unused)))
+{
+    apic_eoi();
+    killed = true;
+}
+
+static void kill_soon(void)
+{
+    trap_handle(0x70, on_timer);
+    apic_write(APIC_TIMER_DIV, 0xb);
+    apic_write(APIC_LVT_TIMER, 0x70);
+    apic_write(APIC_TIMER_INIT, 100000000);
+}
+
+/* F36, F37: a read that waits holds up nobody, and can be cancelled. */
+static void test_parked(void)
+{
+    int32_t ends[2] = { 0, 0 };
+
+    begin(&p);
+    CHECK_EQ(ask(22, at(ends), 0, 0), 0);
+    CHECK_EQ(ends[0], 3);
+    kill_soon();
+    CHECK_EQ(ask(0, ends[0], at(back), 10), -EINTR);
+    killed = false;
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    CHECK_EQ(ask(1, ends[1], at("abc"), 3), 3);
+    CHECK_EQ(ask(0, ends[0], at(back), 10), 3);
+    CHECK_EQ(ask(3, ends[1], 0, 0), 0);
+    CHECK_EQ(ask(0, ends[0], at(back), 10), 0);
+    CHECK_EQ(p.scf.strays, 0);
+    end(&p);
+}
+
+/* F30: the next process in the slot has nothing of the one before. */
+static void test_next_process(void)
+{
+    static const char name[] = "next";
+
+    begin(&p);
+    CHECK_EQ(ask(2, at(name), O_CREAT | O_RDWR, 0), 3);
+    scf_detach(&p.scf);
+    begin(&p);
+    CHECK_EQ(ask(1, 3, at(text), 1), -EBADF);
+    CHECK_EQ(ask(87, at(name), 0, 0), 0);
+    end(&p);
+}
+
+/* F41: 64 processes, each with its files */
+static void test_many(void)
+{
+    char name[] = "many-00";
+
+    for (int i = 0; i < SCF3_SLOTS; i++) {
+        begin(&many[i]);
+        name[5] = '0' + i / 10;
+        name[6] = '0' + i % 10;
+        CHECK_EQ(ask(2, at(name), O_CREAT | O_RDWR, 0), 3);
+        CHECK_EQ(ask(1, 3, at(name), 7), 7);
+    }
+    CHECK_EQ(scf_attach(&p.scf, 1), -EAGAIN);
+    for (int i = 0; i < SCF3_SLOTS; i++) {
+        run_as(&many[i]);
+        CHECK_EQ(ask(8, 3, 5, 0), 5);
+        CHECK_EQ(ask(0, 3, at(back), 10), 2);
+        CHECK_EQ(back[1], '0' + i % 10);
+        name[5] = '0' + i / 10;
+        name[6] = '0' + i % 10;
+        CHECK_EQ(ask(87, at(name), 0, 0), 0);
+        end(&many[i]);
+    }
+}
+
+/* F1, F2: the console, and fork: both have the file, and its position. */
+static void test_fork(void)
+{
+    static const char line[] = "# a line by RT on GP's console\n";
+    static struct process child;
+    static const char name[] = "fork";
+
+    begin(&p);
+    CHECK_EQ(ask(1, 1, at(line), sizeof(line) - 1), sizeof(line) - 1);
+    CHECK_EQ(ask(2, at(name), O_CREAT | O_RDWR, 0), 3);
+    begin(&child);
+    run_as(&p);
+    CHECK_EQ(scf_fork(&p, &child), 0);
+    CHECK_EQ(ask(1, 3, at(text), 100), 100);
+    run_as(&child);
+    CHECK_EQ(ask(8, 3, 0, 1), 100);
+    end(&child);
+    run_as(&p);
+    CHECK_EQ(ask(8, 3, 0, 1), 100);
+    CHECK_EQ(ask(87, at(name), 0, 0), 0);
+    end(&p);
+}
+
+void payload_start(void)
+{
+    if (!scf_start()) {
+        fatal("there is no mailbox");
+    }
+}
+
+const struct test tests[] = {
+    { "F6-handshake", test_handshake },
+    { "F27-copied", test_copied },
+    { "F27-pieces", test_pieces },
+    { "F27-raw", test_raw },
+    { "F28-wild-pointers", test_wild_pointers },
+    { "F2-unmap", test_unmap },
+    { "F4-unknown", test_unknown },
+    { "F40-modes", test_modes },
+    { "F44-policy", test_policy },
+    { "F37-parked", test_parked },
+    { "F30-next-process", test_next_process },
+    { "F41-many", test_many },
+    { "F2-fork", test_fork },
+    {}
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What guests/scf needs of a kernel, by one that has a single thread: who
+ * waits takes interrupts meanwhile, and looks by itself only if none came.
+ */
+#include <errno.h>
+
+#include "rt_lite.h"
+
+#define PATIENCE    (2 * SPIN_TICKS)
+
+struct process *current;
+volatile bool killed;
+uint64_t looked;                    /* how often nobody told */
+unsigned priority = 1;
+
+static struct uitte table[1];
+
+struct scf_caller *rt_caller(struct process *p)
+{
+    return &p->scf;
+}
+
+void rt_block(volatile int *done)
+{
+    uint64_t limit = rdtsc() + PATIENCE;
+    bool polled = (current->scf.own->head.reply & SCF3_REPLY_MODE) ==
+                  SCF3_MODE_POLL;
+
+    while (!*done && !killed) {
+        irq_window();
+        if (polled) {
+            scf_poll(&current->scf);
+        } else if (rdtsc() > limit) {
+            looked++;
+            scf_tick();
+            limit = rdtsc() + PATIENCE / 8;
+        }
+        cpu_relax();
+    }
+}
+
+void rt_wake(volatile int *done)
+{
+    (void)done;
+}
+
+bool rt_killed(void)
+{
+    return killed;
+}
+
+/* Near enough to ns for time-outs of a second */
+uint64_t rt_now(void)
+{
+    return rdtsc() / 2;
+}
+
+unsigned rt_priority(void)
+{
+    return priority;
+}
+
+bool rt_mirrored(struct process *p)
+{
+    return p->mirrored;
+}
+
+void rt_set_target(struct process *p, uint64_t upid, unsigned vector)
+{
+    p->target = uitte(vector, (struct upid *)upid);
+    if (p == current) {
+        table[0] = p->target;
+    }
+}
+
+/* All of the payload, but for its first page */
+static bool is_ours(uint64_t at, size_t bytes)
+{
+    return at >= 0x42000000 && at < 0x46000000 && bytes <= 0x46000000 - at;
+}
+
+int rt_copy_in(struct process *p __attribute__((unused)), void *to,
+               uint64_t from, size_t bytes)
+{
+    return is_ours(from, bytes) ? (memcpy(to, (void *)from, bytes), 0) :
+           -EFAULT;
+}
+
+int rt_copy_out(struct process *p __attribute__((unused)), uint64_t to,
+                const void *from, size_t bytes)
+{
+    return is_ours(to, bytes) ? (memcpy((void *)to, from, bytes), 0) : -EFAULT;
+}
+
+long rt_copy_string(struct process *p __attribute__((unused)), char *to,
+                    uint64_t from, size_t room)
+{
+    for (size_t i = 0; i < room; i++) {
+        if (!is_ours(from + i, 1)) {
+            return -EFAULT;
+        }
+        to[i] = *(char *)(from + i);
+        if (!to[i]) {
+            return i;
+        }
+    }
+    return -ENAMETOOLONG;
+}
+
+/* ---- a process ---- */
+
+void run_as(struct process *p)
+{
+    current = p;
+    table[0] = p->target;
+    uintr_sender(table, 1);
+}
+
+long ask(unsigned call, uint64_t a, uint64_t b, uint64_t c)
+{
+    const uint64_t args[6] = { a, b, c };
+
+    return forward(current, call, args);
+}
+
+/* The handshake and the first calls, so that the modes are what they say. */
+void begin(struct process *p)
+{
+    *p = (struct process) { 0 };
+    CHECK_EQ(scf_attach(&p->scf, 1), 0);
+    run_as(p);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+}
+
+void end(struct process *p)
+{
+    scf_exit(p, 0);
+    scf_detach(&p->scf);
+}

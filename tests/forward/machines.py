@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""GP and RT in one process or in two, from the layouts that people copy."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+from guestrun import QEMU, REPORT_PORTS, partition_image  # noqa: E402
+
+GP = os.path.join(ROOT, "build/guests/gp/gp.bin")
+PARKED = os.path.join(ROOT, "build/guests/parked.bin")
+FIXED = [QEMU, "-machine", "q35", "-cpu", "max,uintr=on", "-nodefaults", "-display", "none",
+         "-no-reboot"]
+
+
+class World:
+    """A folder for the copies of the layouts, and the processes that run from them."""
+
+    def __init__(self, payload, args="", accel=(), gp_args=""):
+        self.folder = tempfile.TemporaryDirectory()
+        self.accel = list(accel)
+        self.gp_args = gp_args
+        self.payload = partition_image(os.path.join(ROOT, "build/tests/forward", payload),
+                                       "verdict=1 apic=xapic " + args, self.path("rt.elf"))
+        self.processes = []
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def layout(self, name):
+        with open(os.path.join(ROOT, "scripts/layouts", name + ".cfg")) as f:
+            text = f.read()
+        text = re.sub(r'payload = ".*"', f'payload = "{self.payload}"', text)
+        text = text.replace("build/second.log", self.path("rt.log"))
+        with open(self.path(name + ".cfg"), "w") as f:
+            f.write(text)
+        return ["-readconfig", self.path(name + ".cfg")]
+
+    def start(self, words, log):
+        words = FIXED + self.accel + words + REPORT_PORTS
+        with open(self.path(log), "a") as f:
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=f,
+                                       stderr=subprocess.STDOUT, cwd=ROOT)
+        self.processes.append(process)
+        return process
+
+    def gp_words(self):
+        return ["-bios", GP, "-fw_cfg", f"name=opt/farbell/args,string=apic=xapic {self.gp_args}"]
+
+    def start_one(self, *more):
+        return self.start(self.gp_words() + self.layout("forward") + list(more), "gp.log")
+
+    def start_gp(self, *more):
+        link = f"socket,id=c,path={self.path('link')},server=on,wait=off"
+        return self.start(self.gp_words() + ["-chardev", link, *self.layout("forward-gp"), *more],
+                          "gp.log")
+
+    def start_rt(self, *more):
+        link = f"socket,id=c,path={self.path('link')},reconnect-ms=50"
+        return self.start(["-bios", PARKED, "-chardev", link, *self.layout("forward-rt"), *more],
+                          "rt-machine.log")
+
+    def read(self, log):
+        try:
+            with open(self.path(log), errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait(self, process, seconds):
+        """The status of a process that has RT in it, 124 if it does not end in time."""
+        end = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        return 124 if process.poll() is None else process.returncode
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self.folder.cleanup()
