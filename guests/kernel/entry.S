@@ -74,7 +74,7 @@ kernel_return:
         iretq
 
 /* SYSCALL: the frame is the one that an interrupt would have made. */
-        .macro SYSTEM_CALL cs
+        .macro SYSTEM_CALL cs, vector
         swapgs
         mov     %rsp, %gs:CPU_USER_RSP
         mov     %gs:CPU_KERNEL_RSP, %rsp
@@ -84,14 +84,14 @@ kernel_return:
         push    $\cs
         push    %rcx
         push    $0
-        push    $0
+        push    $\vector
         PUSH_REGISTERS
         mov     %rsp, %rdi
         .endm
 
         .globl kernel_syscall
 kernel_syscall:
-        SYSTEM_CALL SEL_UCODE
+        SYSTEM_CALL SEL_UCODE, 0
         call    kernel_call
         mov     FRAME_RIP(%rsp), %rcx
         mov     FRAME_RFLAGS(%rsp), %r11
@@ -105,7 +105,7 @@ kernel_syscall:
 /* From a compatibility segment: nobody here serves that. */
         .globl kernel_syscall32
 kernel_syscall32:
-        SYSTEM_CALL SEL_UCODE32
+        SYSTEM_CALL SEL_UCODE32, VEC_UD
         call    thread_faulted
 
 /* void switch_stacks(uint64_t *save, uint64_t load) */

@@ -8,6 +8,8 @@
 #define PTE_FRAME       0x000ffffffffff000ull
 #define LEVELS          4
 #define ENTRIES         512
+#define SEEK_ENTRIES    128             /* without space_pause() */
+#define STRING_PART     64
 #define SHARED_FIRST    1               /* of the lowest PDPT: from 1 GiB on */
 #define SHARED_LAST     3
 
@@ -150,29 +152,48 @@ static bool is_shared(uint64_t va)
     return va >= USER_LOW_END && va < USER_HIGH;
 }
 
+/*
+ * From *@at to the entry that it needs, or to the next one that is there, a
+ * few of them at a time; true if it is a page.
+ */
+static bool seek(const struct space *s, uint64_t *at, uint64_t *entry)
+{
+    uint64_t *table = (uint64_t *)s->pml4;
+    int level = LEVELS, i;
+
+    while (level > 1 && table[index_of(*at, level)] & PTE_P) {
+        table = table_at(table[index_of(*at, level)]);
+        level--;
+    }
+    i = index_of(*at, level);
+    if (level == 1 && table[i] & PTE_P) {
+        *entry = table[i];
+        return true;
+    }
+    *at &= -reach(level);
+    for (int n = 0; n < SEEK_ENTRIES && i < ENTRIES && !(table[i] & PTE_P);
+         n++, i++) {
+        *at += reach(level);
+    }
+    return false;
+}
+
 bool space_next(const struct space *s, uint64_t *va, uint64_t *frame,
                 unsigned *prot)
 {
-    uint64_t at = *va & -PAGE_SIZE;
+    uint64_t at = *va & -PAGE_SIZE, entry;
 
     while (at < USER_HIGH_END) {
-        uint64_t *table = (uint64_t *)s->pml4;
-        int level = LEVELS;
-
         if (is_shared(at)) {
             at = USER_HIGH;
         }
-        while (level > 1 && table[index_of(at, level)] & PTE_P) {
-            table = table_at(table[index_of(at, level)]);
-            level--;
-        }
-        if (level == 1 && table[index_of(at, 1)] & PTE_P) {
+        if (seek(s, &at, &entry)) {
             *va = at;
-            *frame = table[index_of(at, 1)] & PTE_FRAME;
-            *prot = rights(table[index_of(at, 1)]);
+            *frame = entry & PTE_FRAME;
+            *prot = rights(entry);
             return true;
         }
-        at = (at & -reach(level)) + reach(level);
+        space_pause();
     }
     return false;
 }
@@ -250,14 +271,15 @@ static void clear_leaf(struct space *s, uint64_t *entry, uint64_t va)
     }
 }
 
+/* One instruction, and under icount one for each entry. */
 static bool is_empty(const uint64_t *table)
 {
-    for (int i = 0; i < ENTRIES; i++) {
-        if (table[i]) {
-            return false;
-        }
-    }
-    return true;
+    uint64_t n = ENTRIES;
+    bool all;
+
+    asm("repe scasq" : "+D"(table), "+c"(n), "=@ccz"(all) : "a"(0)
+        : "memory");
+    return all;
 }
 
 /* Behind the last page of a table: from the lowest level upwards. */
@@ -279,6 +301,7 @@ static void free_empty_tables(struct space *s, uint64_t va)
         }
         free_table(s, *entry & PTE_FRAME);
         *entry = 0;
+        space_pause();
     }
 }
 
@@ -309,6 +332,7 @@ int space_protect(struct space *s, uint64_t va, uint64_t pages,
         if (!space_frame(s, at, &old)) {
             return -ENOMEM;
         }
+        space_pause();
     }
     for (uint64_t at = va; at < end; at += PAGE_SIZE) {
         uint64_t *entry = leaf(s, at, false);
@@ -316,6 +340,7 @@ int space_protect(struct space *s, uint64_t va, uint64_t pages,
         *entry = entry_of(*entry & PTE_FRAME,
                           prot | (rights(*entry) & SPACE_FOREIGN));
         forget(s, at);
+        space_pause();
     }
     return 0;
 }
@@ -352,6 +377,9 @@ static void free_below(struct space *s, uint64_t *table, int level,
     for (int i = 0; i < ENTRIES; i++) {
         uint64_t at = va + i * reach(level);
 
+        if (i % SEEK_ENTRIES == 0) {
+            space_pause();
+        }
         if (!(table[i] & PTE_P) || is_shared(at)) {
             continue;
         }
@@ -414,15 +442,28 @@ int copy_to_user(uint64_t to, const void *from, size_t bytes)
            user_copy((void *)to, from, bytes) : -EFAULT;
 }
 
+/* As many bytes of a string as are asked for at once, within a page. */
+static size_t string_part(uint64_t from, size_t room)
+{
+    size_t in_page = PAGE_SIZE - from % PAGE_SIZE;
+    size_t n = in_page < STRING_PART ? in_page : STRING_PART;
+
+    return n < room ? n : room;
+}
+
 long copy_string(char *to, uint64_t from, size_t room)
 {
-    for (size_t n = 0; n < room; n++) {
-        if (copy_from_user(to + n, from + n, 1)) {
+    for (size_t at = 0, n; at < room; at += n) {
+        n = string_part(from + at, room - at);
+        if (copy_from_user(to + at, from + at, n)) {
             return -EFAULT;
         }
-        if (!to[n]) {
-            return n;
+        for (size_t i = at; i < at + n; i++) {
+            if (!to[i]) {
+                return i;
+            }
         }
+        space_pause();
     }
     return -ENAMETOOLONG;
 }

@@ -119,7 +119,8 @@ static void set_alarm(void)
 {
     uint64_t at = sleepers ? sleepers->wake_at : NEVER;
 
-    if (ready_mask & BIT(current->priority) && current->slice_end < at) {
+    if (ready_mask & BIT(current->priority) && current->slice_end &&
+        current->slice_end < at) {
         at = current->slice_end;
     }
     if (at != alarm_at) {
@@ -146,6 +147,9 @@ static void on_clock(struct frame *f __attribute__((unused)))
 
         sleepers = t->later;
         make_ready(t);
+    }
+    if (current->slice_end <= now) {
+        current->slice_end = 0;         /* to be seen at thread_to_user() */
     }
     alarm_at = 0;                       /* that one is spent */
     set_alarm();

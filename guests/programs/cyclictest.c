@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cyclictest [LOOPS [MICROSECONDS [PRIORITY]]]: wakes up again and again, and
- * says how late.
+ * cyclictest [LOOPS [MICROSECONDS [PRIORITY [LIMIT]]]]: wakes up again and
+ * again, says how late, and fails if that was ever later than LIMIT ns.
  */
 #include "libc.h"
 
@@ -46,7 +46,7 @@ int main(int argc, char **argv)
                           PROT_READ | PROT_WRITE);
 
     if (!late || loops < 1 || loops > LOOPS_MAX || !interval) {
-        printf("usage: cyclictest [LOOPS [MICROSECONDS [PRIORITY]]]\n");
+        printf("usage: cyclictest [LOOPS [MICROSECONDS [PRIORITY [LIMIT]]]]\n");
         return 2;
     }
     if (set_priority(0, option(argc, argv, 3, PRIORITY)) < 0) {
@@ -55,5 +55,5 @@ int main(int argc, char **argv)
     }
     run(late, loops, interval);
     print(late, loops);
-    return 0;
+    return late[loops - 1] > option(argc, argv, 4, UINT32_MAX);
 }

@@ -33,7 +33,6 @@ long sys_clone(struct frame *f, const uint64_t *a)
     if (error) {
         return error;
     }
-    thread_copy_state(t);
     t->clear_tid = a[0] & CLONE_CHILD_CLEARTID ? a[3] : 0;
     t->fs_base = a[0] & CLONE_SETTLS && space_user_range(a[4], 1) ?
                  a[4] : t->fs_base;
@@ -55,6 +54,7 @@ static int copy_process(struct process *parent, struct process *child,
     }
     frame.rax = 0;
     memcpy(child->name, parent->name, sizeof(child->name));
+    child->next_map = parent->next_map;
     return error ? error : process_add_thread(child, &frame,
                                               thread_current()->priority,
                                               thread);
@@ -73,7 +73,6 @@ long sys_fork(struct frame *f, const uint64_t *a __attribute__((unused)))
         }
         return error;
     }
-    thread_copy_state(thread);
     thread_start(thread);
     return child->pid;
 }
@@ -131,6 +130,7 @@ static void change_space(struct process *p, const struct space *new,
     thread_renew_state();
     thread_uintr_table(self, p->uitt, UITT_ENTRIES);
     self->clear_tid = 0;
+    p->next_map = MMAP_BASE;
     *f = *start;
     space_destroy(&old);
 }

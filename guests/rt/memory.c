@@ -26,6 +26,20 @@ static bool is_right(uint64_t prot)
     return prot & SPACE_READ && !(prot & ~(uint64_t)PROT_ALL);
 }
 
+/* Behind what was given last, so that nobody looks through all the others. */
+static uint64_t find_place(struct process *p, uint64_t pages)
+{
+    uint64_t va = space_find(&p->space, pages, p->next_map, PROGRAM_END);
+
+    if (!va) {
+        va = space_find(&p->space, pages, MMAP_BASE, PROGRAM_END);
+    }
+    if (va) {
+        p->next_map = va + pages * PAGE_SIZE;
+    }
+    return va;
+}
+
 static long map(struct process *p, const uint64_t *a, uint64_t pages)
 {
     uint64_t va = a[0], bytes = pages * PAGE_SIZE;
@@ -37,7 +51,7 @@ static long map(struct process *p, const uint64_t *a, uint64_t pages)
         }
         space_unmap_range(&p->space, va, pages);
     } else {
-        va = space_find(&p->space, pages, MMAP_BASE, PROGRAM_END);
+        va = find_place(p, pages);
         if (!va) {
             return -ENOMEM;
         }

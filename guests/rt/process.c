@@ -48,7 +48,7 @@ struct process *process_create(struct process *parent)
     }
     *p = (struct process) {
         .state = PROCESS_ALIVE, .pid = ++last_pid, .parent = parent,
-        .uitt = table,
+        .uitt = table, .next_map = MMAP_BASE,
     };
     return p;
 }
@@ -78,6 +78,9 @@ int process_add_thread(struct process *p, const struct frame *frame,
         return -EAGAIN;
     }
     t->process = p;
+    if (process_current()) {
+        thread_copy_state(t);
+    }
     thread_uintr_table(t, p->uitt, UITT_ENTRIES);
     p->threads++;
     *thread = t;

@@ -28,6 +28,7 @@ struct process {
     int status;
     bool leaving;                       /* all of its threads are to leave */
     bool changing;                      /* process_lock() */
+    uint64_t next_map;                  /* where mmap looks first */
     struct uitte *uitt;
     char name[16];
 };
@@ -56,6 +57,7 @@ int process_load(struct process *p, struct space *s,
 /* One without a space; null if there is no memory or no place. */
 struct process *process_create(struct process *parent);
 void process_discard(struct process *p);        /* it has never run */
+/* It does not run yet; with the registers of the caller, if there is one. */
 int process_add_thread(struct process *p, const struct frame *frame,
                        int priority, struct thread **thread);
 

@@ -1,7 +1,260 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "libc.h"
+/* User interrupts between threads: what is posted arrives, once, at the right one. */
+#include "check.h"
 
-int main(void)
+#define MILLISECOND     1000000ull
+#define RECEIVERS       4
+#define POSTS           500
+
+static volatile uint64_t got[64];
+static volatile bool stop, ready;
+static volatile long receiver_tid;
+
+void user_interrupt(uint64_t vector)
 {
-    return 0;
+    asm volatile("pcmpeqd %%xmm3, %%xmm3" : : : "xmm3");
+    got[vector]++;
 }
+
+static void clear(void)
+{
+    for (int i = 0; i < 64; i++) {
+        got[i] = 0;
+    }
+    stop = ready = false;
+}
+
+static void begin_receiving(void)
+{
+    uintr_handler();
+    stui();
+    receiver_tid = gettid();
+    ready = true;
+}
+
+static void spin(void *unused __attribute__((unused)))
+{
+    begin_receiving();
+    while (!stop) {
+    }
+}
+
+static void sleeper(void *unused __attribute__((unused)))
+{
+    begin_receiving();
+    while (!stop) {
+        sleep_for(MILLISECOND);
+    }
+}
+
+static void start(struct pthread *t, void (*fn)(void *))
+{
+    clear();
+    thread_create(t, fn, NULL);
+    while (!ready) {
+        yield();
+    }
+}
+
+static void end(struct pthread *t)
+{
+    stop = true;
+    thread_join(t);
+}
+
+static bool wait_for(volatile uint64_t *what, uint64_t value)
+{
+    for (int i = 0; *what != value && i < 1000; i++) {
+        sleep_for(MILLISECOND / 10);
+    }
+    return *what == value;
+}
+
+/*
+ * On one CPU the receiver is never on it when somebody posts: each of these
+ * is found only when it is switched to.
+ */
+static void every_post_arrives(void (*fn)(void *))
+{
+    struct pthread t;
+    long index;
+
+    start(&t, fn);
+    index = uintr_sender(receiver_tid, 7);
+    CHECK(index > 0);
+    for (int i = 1; i <= 50; i++) {
+        senduipi(index);
+        CHECK(wait_for(&got[7], i));
+    }
+    end(&t);
+}
+
+static void to_one_that_spins(void)
+{
+    every_post_arrives(spin);
+}
+
+static void to_one_that_sleeps(void)
+{
+    every_post_arrives(sleeper);
+}
+
+static void to_itself(void)
+{
+    long index;
+
+    clear();
+    begin_receiving();
+    index = uintr_sender(gettid(), 63);
+    for (int i = 1; i <= 50; i++) {
+        senduipi(index);
+        CHECK(wait_for(&got[63], i));
+    }
+    clui();
+    senduipi(index);
+    yield();
+    CHECK_EQ(got[63], 50);
+    stui();
+    CHECK_EQ(got[63], 51);
+}
+
+/* UIF belongs to the thread, whoever ran in between. */
+static void masked(void *unused __attribute__((unused)))
+{
+    begin_receiving();
+    clui();
+    while (!stop) {
+        yield();
+        if (testui()) {
+            got[0]++;
+        }
+    }
+    stui();
+}
+
+static void mask_is_kept(void)
+{
+    struct pthread t;
+    long index;
+
+    start(&t, masked);
+    clui();
+    stui();
+    index = uintr_sender(receiver_tid, 9);
+    senduipi(index);
+    sleep_for(2 * MILLISECOND);
+    CHECK_EQ(got[9], 0);
+    end(&t);
+    CHECK_EQ(got[9], 1);                /* with its STUI */
+    CHECK_EQ(got[0], 0);
+}
+
+/* ---- several receivers, each with its own vectors ---- */
+
+static volatile uint64_t heard[RECEIVERS];
+static volatile long tids[RECEIVERS];
+
+static void receive_own(void *which)
+{
+    long i = (long)which;
+    uint64_t before = 0x1234567890abcdef, after;
+
+    uintr_handler();
+    asm volatile("movq %0, %%xmm3" : : "r"(before) : "xmm3");
+    stui();
+    tids[i] = gettid();
+    while (!stop) {
+        heard[i]++;
+    }
+    asm volatile("movq %%xmm3, %0" : "=r"(after));
+    if (after != before) {
+        got[0]++;
+    }
+}
+
+static void each_gets_its_own(void)
+{
+    struct pthread t[RECEIVERS];
+    long index[RECEIVERS];
+    uint64_t seed = 1, sent[RECEIVERS] = { 0 };
+
+    clear();
+    for (long i = 0; i < RECEIVERS; i++) {
+        tids[i] = 0;
+        thread_create(&t[i], receive_own, (void *)i);
+        while (!tids[i]) {
+            yield();
+        }
+        index[i] = uintr_sender(tids[i], 10 + i);
+    }
+    for (int n = 0; n < POSTS; n++) {
+        int i = random64(&seed) % RECEIVERS;
+
+        senduipi(index[i]);
+        CHECK(wait_for(&got[10 + i], ++sent[i]));
+    }
+    stop = true;
+    for (int i = 0; i < RECEIVERS; i++) {
+        thread_join(&t[i]);
+        CHECK_EQ(got[10 + i], sent[i]);
+    }
+    CHECK_EQ(got[0], 0);
+}
+
+/* ---- the end ---- */
+
+static long stale;
+
+static void post_to_the_dead(void)
+{
+    struct pthread t;
+
+    start(&t, spin);
+    stale = uintr_sender(receiver_tid, 5);
+    end(&t);
+    start(&t, spin);                    /* in the place of the first */
+    senduipi(stale);                    /* #GP: nobody is there */
+}
+
+static void nobody_posts_to_the_next(void)
+{
+    CHECK_EQ(status_of(post_to_the_dead), 11);
+}
+
+/* Neither a fork nor an exec has its parent's handler. */
+static void look_for_handler(void)
+{
+    exit_group(uintr_sender(gettid(), 1) != -ESRCH);
+}
+
+static void child_has_none(void)
+{
+    begin_receiving();
+    CHECK(uintr_sender(gettid(), 1) > 0);
+    CHECK_EQ(status_of(look_for_handler), 0);
+}
+
+static void exec_with_handler(void)
+{
+    char *const argv[] = { "hello", "without", "handler", NULL };
+
+    begin_receiving();
+    execve("hello", argv);
+}
+
+static void exec_has_none(void)
+{
+    CHECK_EQ(status_of(exec_with_handler), 0);
+}
+
+const struct check_case cases[] = {
+    { "one-that-spins", to_one_that_spins },
+    { "one-that-sleeps", to_one_that_sleeps },
+    { "itself", to_itself },
+    { "mask-is-kept", mask_is_kept },
+    { "each-its-own", each_gets_its_own },
+    { "nobody-posts-to-the-next", nobody_posts_to_the_next },
+    { "child-has-none", child_has_none },
+    { "exec-has-none", exec_has_none },
+    { 0 }
+};
