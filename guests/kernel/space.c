@@ -8,7 +8,7 @@
 #define PTE_FRAME       0x000ffffffffff000ull
 #define LEVELS          4
 #define ENTRIES         512
-#define SEEK_ENTRIES    128             /* without space_pause() */
+#define SEEK_ENTRIES    32              /* without space_pause() */
 #define STRING_PART     64
 #define SHARED_FIRST    1               /* of the lowest PDPT: from 1 GiB on */
 #define SHARED_LAST     3
@@ -111,6 +111,7 @@ static uint64_t *leaf(struct space *s, uint64_t va, bool grow)
                 return NULL;
             }
             *entry = below | PTE_P | PTE_W | PTE_U;
+            space_pause();
         }
         table = table_at(*entry);
     }
@@ -486,6 +487,9 @@ static int transfer(const struct space *s, uint64_t va, void *kernel,
         va += n;
         kernel += n;
         bytes -= n;
+        if (bytes) {
+            space_pause();
+        }
     }
     return 0;
 }

@@ -263,10 +263,16 @@ void thread_set_priority(struct thread *t, int priority)
 
 /* ---- beginning and end ---- */
 
+/* The next place that is free, round and round. */
 static struct thread *new_thread(int priority)
 {
-    for (struct thread *t = threads; t < threads + THREADS_MAX; t++) {
+    static int last;
+
+    for (int i = 1; i <= THREADS_MAX; i++) {
+        struct thread *t = &threads[(last + i) % THREADS_MAX];
+
         if (t->state == THREAD_FREE) {
+            last = t - threads;
             *t = (struct thread) {
                 .id = ++last_id, .priority = priority,
                 .state = THREAD_BLOCKED, .wake_at = NEVER,

@@ -31,8 +31,10 @@ struct thread {
     bool woken;                 /* by thread_wake(), not by time */
     bool killed;                /* it leaves instead of going on in ring 3 */
     struct space *space;        /* null: a thread of the kernel */
-    struct process *process;    /* of the kernel that uses this */
-    uint64_t clear_tid;         /* the same: where its end is told, or 0 */
+    /* Of the kernel that uses this: */
+    struct process *process;
+    struct thread *sibling;     /* in the list of its process */
+    uint64_t clear_tid;         /* where its end is told, or 0 */
     struct area *area;          /* XSAVE image while it does not run */
     uint64_t fs_base;
     struct upid *upid;          /* null: no user-interrupt handler */

@@ -20,11 +20,18 @@ static uint64_t enabled(void)
     return xgetbv(XCR0) | rdmsr(MSR_XSS);
 }
 
+/* All components in their initial state; the rest of the frame is not read. */
+static void empty_image(struct area *area)
+{
+    memset(area, 0, EXTENDED_AT);
+    area->xcomp_bv = XCOMP_COMPACTED | enabled();
+}
+
 bool threadstate_create(struct thread *t)
 {
-    t->area = (struct area *)frame_alloc(&private_frames);
+    t->area = (struct area *)frame_alloc_dirty(&private_frames);
     if (t->area) {
-        t->area->xcomp_bv = XCOMP_COMPACTED | enabled();
+        empty_image(t->area);
     }
     return t->area;
 }
@@ -122,8 +129,7 @@ void thread_renew_state(void)
     struct thread *t = thread_current();
 
     threadstate_drop();
-    frame_clear((uint64_t)t->area);
-    t->area->xcomp_bv = XCOMP_COMPACTED | enabled();
+    empty_image(t->area);
     xrstors(t->area);
     thread_set_fs(0);
 }

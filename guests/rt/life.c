@@ -65,8 +65,10 @@ long sys_fork(struct frame *f, const uint64_t *a __attribute__((unused)))
     struct process *parent = process_current();
     struct process *child = process_create(parent);
     struct thread *thread;
-    int error = child ? copy_process(parent, child, f, &thread) : -EAGAIN;
+    int error;
 
+    thread_pause();
+    error = child ? copy_process(parent, child, f, &thread) : -EAGAIN;
     if (error) {
         if (child) {
             process_discard(child);
@@ -125,6 +127,7 @@ static void change_space(struct process *p, const struct space *new,
     struct space old = p->space;
     struct thread *self = thread_current();
 
+    thread_pause();
     p->space = *new;
     space_use(&p->space);
     thread_renew_state();

@@ -12,9 +12,12 @@ long sys_uintr_register_handler(struct frame *f __attribute__((unused)),
 
 static struct thread *receiver(uint64_t id)
 {
-    for (struct thread *t = threads; t < threads + THREADS_MAX; t++) {
-        if (t->state != THREAD_FREE && t->id == (int)id && t->upid) {
-            return t;
+    for (struct process *p = processes; p < processes + PROCESSES_MAX; p++) {
+        struct thread *t = p->state == PROCESS_ALIVE ?
+                           process_thread(p, id) : NULL;
+
+        if (t) {
+            return t->upid ? t : NULL;
         }
     }
     return NULL;

@@ -82,9 +82,32 @@ int process_add_thread(struct process *p, const struct frame *frame,
         thread_copy_state(t);
     }
     thread_uintr_table(t, p->uitt, UITT_ENTRIES);
+    t->sibling = p->first;
+    p->first = t;
     p->threads++;
     *thread = t;
     return 0;
+}
+
+static void remove_thread(struct process *p, struct thread *t)
+{
+    struct thread **at = &p->first;
+
+    while (*at != t) {
+        at = &(*at)->sibling;
+    }
+    *at = t->sibling;
+    p->threads--;
+}
+
+struct thread *process_thread(struct process *p, int id)
+{
+    struct thread *t = p->first;
+
+    while (t && t->id != id) {
+        t = t->sibling;
+    }
+    return t;
 }
 
 int process_spawn(const char *command, int priority)
@@ -229,7 +252,8 @@ void process_thread_exit(void)
     if (p->threads > 1) {
         clear_tid(self);
     }
-    if (--p->threads == 0) {
+    remove_thread(p, self);
+    if (!p->threads) {
         become_zombie(p);
     } else {
         channel_wake_all(&p->threads);
@@ -239,8 +263,8 @@ void process_thread_exit(void)
 
 static void kill_threads(struct process *p, struct thread *but)
 {
-    for (struct thread *t = threads; t < threads + THREADS_MAX; t++) {
-        if (t->state != THREAD_FREE && t->process == p && t != but) {
+    for (struct thread *t = p->first; t; t = t->sibling) {
+        if (t != but) {
             t->killed = true;
             thread_wake(t);
         }

@@ -25,6 +25,7 @@ struct process {
     struct process *parent;             /* null: nobody waits for it */
     struct space space;
     int threads;
+    struct thread *first;               /* of the threads */
     int status;
     bool leaving;                       /* all of its threads are to leave */
     bool changing;                      /* process_lock() */
@@ -74,6 +75,9 @@ void process_exit(int status) __attribute__((noreturn));
 int process_be_alone(struct process *p);
 /* pid > 0, or -1 for any: pid, -ECHILD, -EINTR, or 0 if @hang is false. */
 int process_wait(struct process *parent, int pid, int *status, bool hang);
+
+/* One of its threads; null if there is none of that number. */
+struct thread *process_thread(struct process *p, int id);
 
 /* Called when a thread goes: nobody may post to it any more. */
 void process_forget_upid(struct thread *thread);

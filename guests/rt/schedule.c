@@ -12,18 +12,7 @@
 /* Of the caller's process: 0 is the caller. */
 static struct thread *own_thread(uint64_t id)
 {
-    struct thread *self = thread_current();
-
-    if (!id) {
-        return self;
-    }
-    for (struct thread *t = threads; t < threads + THREADS_MAX; t++) {
-        if (t->state != THREAD_FREE && t->process == self->process &&
-            t->id == (int)id) {
-            return t;
-        }
-    }
-    return NULL;
+    return id ? process_thread(process_current(), id) : thread_current();
 }
 
 long sys_sched_yield(struct frame *f __attribute__((unused)),
