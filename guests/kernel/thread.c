@@ -157,6 +157,10 @@ static void on_clock(struct frame *f __attribute__((unused)))
 
 /* ---- changing threads ---- */
 
+void __attribute__((weak)) thread_runs(int priority __attribute__((unused)))
+{
+}
+
 /* In the thread that has just got the CPU, a new one included. */
 void thread_arrived(void)
 {
@@ -168,6 +172,7 @@ void thread_arrived(void)
         space_use(current->space);
         threadstate_load(current);
     }
+    thread_runs(current->priority);
     set_alarm();
 }
 
@@ -258,6 +263,7 @@ void thread_set_priority(struct thread *t, int priority)
     } else {
         t->priority = priority;
     }
+    thread_runs(current->priority);
     set_alarm();
 }
 
@@ -360,10 +366,15 @@ void thread_exit(void)
     __builtin_unreachable();
 }
 
+void __attribute__((weak)) thread_idle(void)
+{
+    asm volatile("sti; hlt; cli" : : : "memory");
+}
+
 static void idle_loop(void *unused __attribute__((unused)))
 {
     for (;;) {
-        asm volatile("sti; hlt; cli" : : : "memory");
+        thread_idle();
         give_way(false);
     }
 }

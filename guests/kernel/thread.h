@@ -79,6 +79,9 @@ struct frame *thread_frame(struct thread *thread);  /* of ring 3 */
 long system_call(struct frame *f);      /* f->rax is the call; the result */
 void thread_faulted(struct frame *f) __attribute__((noreturn));
 void thread_leave(void) __attribute__((noreturn));  /* a killed one, instead */
+/* It may also define these: */
+void thread_runs(int priority);         /* from here on */
+void thread_idle(void);                 /* nobody can run: until an interrupt */
 
 /* ---- user interrupts ---- */
 

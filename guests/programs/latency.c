@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <farbell/scf.h>
+
 #include "latency.h"
 
 #define CALLS           10000
 #define WARM            100
+
+/* In the order of their numbers */
+static const char *const modes[] = { "poll", "uipi", "ipi", "irq" };
 
 static uint64_t begun_ns, begun_ticks, took_ns, took_ticks;
 
@@ -44,14 +49,33 @@ void latency_print(const char *name, uint32_t *ticks, int calls)
            to_ns(ticks[calls - 1 - calls / 100]), to_ns(ticks[calls - 1]));
 }
 
+static int mode_of(const char *word)
+{
+    for (int i = 0; i < (int)(sizeof(modes) / sizeof(*modes)); i++) {
+        if (!strcmp(word, modes[i])) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* "uipi" for both ways, or "uipi" and "poll" for requests and replies. */
+static bool set_modes(int argc, char **argv)
+{
+    return argc < 3 ||
+           scf_mode(mode_of(argv[2]), mode_of(argv[argc > 3 ? 3 : 2]),
+                    SCF3_POLICY_ALWAYS) == 0;
+}
+
 int latency_main(const char *name, int argc, char **argv, long (*fn)(void))
 {
     long calls = argc > 1 ? number(argv[1]) : CALLS;
     uint32_t *ticks = mmap(NULL, CALLS_MAX * sizeof(*ticks),
                            PROT_READ | PROT_WRITE);
 
-    if (!ticks || calls < 1 || calls > CALLS_MAX) {
-        printf("usage: %s [CALLS], at most %d\n", name, CALLS_MAX);
+    if (!ticks || calls < 1 || calls > CALLS_MAX || !set_modes(argc, argv)) {
+        printf("usage: %s [CALLS [REQUEST [REPLY]]], at most %d, modes poll, "
+               "uipi, ipi and irq\n", name, CALLS_MAX);
         return 2;
     }
     if (!latency_measure(ticks, calls, fn)) {

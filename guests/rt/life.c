@@ -2,6 +2,7 @@
 /* System calls of processes' lives. */
 #include "errno.h"
 #include "memmap.h"
+#include "remote.h"
 #include "syscalls.h"
 
 #define WNOHANG         1
@@ -69,6 +70,9 @@ long sys_fork(struct frame *f, const uint64_t *a __attribute__((unused)))
 
     thread_pause();
     error = child ? copy_process(parent, child, f, &thread) : -EAGAIN;
+    if (!error) {
+        remote_fork(parent, child);
+    }
     if (error) {
         if (child) {
             process_discard(child);
@@ -127,7 +131,7 @@ static void change_space(struct process *p, const struct space *new,
     struct space old = p->space;
     struct thread *self = thread_current();
 
-    thread_pause();
+    remote_exec(p);
     p->space = *new;
     space_use(&p->space);
     thread_renew_state();

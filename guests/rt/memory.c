@@ -2,6 +2,7 @@
 /* System calls of memory: anonymous and private, there from the start. */
 #include "errno.h"
 #include "memmap.h"
+#include "remote.h"
 #include "syscalls.h"
 
 #define PROT_ALL        (SPACE_READ | SPACE_WRITE | SPACE_EXEC)
@@ -40,6 +41,13 @@ static uint64_t find_place(struct process *p, uint64_t pages)
     return va;
 }
 
+/* The other side first: nobody may see a frame that is another's. */
+static void unmap(struct process *p, uint64_t va, uint64_t pages)
+{
+    remote_unmap(p, va, pages);
+    space_unmap_range(&p->space, va, pages);
+}
+
 static long map(struct process *p, const uint64_t *a, uint64_t pages)
 {
     uint64_t va = a[0], bytes = pages * PAGE_SIZE;
@@ -49,7 +57,7 @@ static long map(struct process *p, const uint64_t *a, uint64_t pages)
         if (!is_program_range(va, bytes)) {
             return -EINVAL;
         }
-        space_unmap_range(&p->space, va, pages);
+        unmap(p, va, pages);
     } else {
         va = find_place(p, pages);
         if (!va) {
@@ -57,6 +65,9 @@ static long map(struct process *p, const uint64_t *a, uint64_t pages)
         }
     }
     error = space_map_range(&p->space, va, pages, a[2]);
+    if (!error) {
+        remote_map(p, va, pages);
+    }
     return error ? error : (long)va;
 }
 
@@ -98,7 +109,7 @@ long sys_munmap(struct frame *f __attribute__((unused)), const uint64_t *a)
     }
     result = process_lock(p);
     if (!result) {
-        space_unmap_range(&p->space, a[0], pages);
+        unmap(p, a[0], pages);
         process_unlock(p);
     }
     return result;
@@ -116,6 +127,10 @@ long sys_mprotect(struct frame *f __attribute__((unused)), const uint64_t *a)
     result = process_lock(p);
     if (!result) {
         result = space_protect(&p->space, a[0], pages, a[2]);
+        if (!result) {
+            remote_unmap(p, a[0], pages);
+            remote_map(p, a[0], pages);
+        }
         process_unlock(p);
     }
     return result;

@@ -3,6 +3,7 @@
 #include "errno.h"
 #include "memmap.h"
 #include "process.h"
+#include "remote.h"
 
 struct process processes[PROCESSES_MAX];
 struct process kernel_process = { .state = PROCESS_ALIVE, .pid = 1 };
@@ -65,6 +66,7 @@ static void drop_memory(struct process *p)
 
 void process_discard(struct process *p)
 {
+    remote_detach(p);
     drop_memory(p);
     p->state = PROCESS_FREE;
 }
@@ -133,6 +135,7 @@ int process_spawn(const char *command, int priority)
         }
         return error;
     }
+    remote_attach(p);
     thread_start(thread);
     return p->pid;
 }
@@ -218,6 +221,7 @@ static void orphan_children(const struct process *parent)
 
 static void become_zombie(struct process *p)
 {
+    remote_exit(p);
     thread_leave_space();
     drop_memory(p);
     orphan_children(p);

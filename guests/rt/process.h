@@ -4,6 +4,7 @@
 #define RT_PROCESS_H
 
 #include "channel.h"
+#include "scf.h"
 #include "space.h"
 
 #define PROCESSES_MAX   72
@@ -32,6 +33,11 @@ struct process {
     uint64_t next_map;                  /* where mmap looks first */
     struct uitte *uitt;
     char name[16];
+    bool attached;                      /* it has a server: remote.c */
+    bool mirrored;                      /* which sees its pages where it does */
+    bool copied;                        /* or could not, and will not */
+    bool polls;                         /* for its replies, while RT is idle */
+    struct scf_caller scf;
 };
 
 extern struct process processes[PROCESSES_MAX];

@@ -2,6 +2,7 @@
 #include "archive.h"
 #include "kernel.h"
 #include "memmap.h"
+#include "remote.h"
 #include "rt.h"
 
 void rt_start(void)
@@ -16,6 +17,7 @@ void rt_start(void)
     kernel_start(RT_FRAMES, RT_FRAMES_END);
     kernel_window(WINDOW, WINDOW_FRAMES_END);
     threads_start(PRIORITIES - 1);
+    remote_start();
 }
 
 bool program_find(const char *name, const void **image, size_t *size)

@@ -6,6 +6,9 @@
 #include "clock.h"
 #include "process.h"
 
+/* Look for another side, or do not: before rt_start(). */
+extern bool rt_alone;
+
 /*
  * Once, or again after uintr_reset(): the caller is then a thread of the
  * kernel with the highest priority.

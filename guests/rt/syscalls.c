@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "errno.h"
 #include "numbers.h"
+#include "remote.h"
 #include "syscalls.h"
 
-static const struct {
-    unsigned number;
-    syscall_fn *fn;
-} local[] = {
-#define LOCAL(name) { CALL_##name, sys_##name }
+#define NUMBERS         1024
+
+static syscall_fn *const local[NUMBERS] = {
+#define LOCAL(name) [CALL_##name] = sys_##name
     LOCAL(clone), LOCAL(fork), LOCAL(execve), LOCAL(exit), LOCAL(exit_group),
     LOCAL(wait4), LOCAL(kill), LOCAL(getpid), LOCAL(getppid), LOCAL(gettid),
     LOCAL(mmap), LOCAL(munmap), LOCAL(mprotect),
@@ -15,31 +15,18 @@ static const struct {
     LOCAL(sched_yield), LOCAL(sched_setparam), LOCAL(sched_getparam),
     LOCAL(futex), LOCAL(arch_prctl),
     LOCAL(uintr_register_handler), LOCAL(uintr_register_sender),
+    LOCAL(scf_mode), LOCAL(scf_marks),
 #undef LOCAL
 };
-
-#define NUMBERS         512
-
-static syscall_fn *by_number[NUMBERS];
-
-static void fill_table(void)
-{
-    for (size_t i = 0; i < sizeof(local) / sizeof(*local); i++) {
-        by_number[local[i].number] = local[i].fn;
-    }
-}
 
 long system_call(struct frame *f)
 {
     uint64_t a[6] = { f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9 };
 
-    if (!by_number[CALL_getpid]) {
-        fill_table();
+    if (f->rax < NUMBERS && local[f->rax]) {
+        return local[f->rax](f, a);
     }
-    if (f->rax < NUMBERS && by_number[f->rax]) {
-        return by_number[f->rax](f, a);
-    }
-    return console_call(f->rax, a);
+    return remote_call(f->rax, a);
 }
 
 void thread_leave(void)

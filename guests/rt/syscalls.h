@@ -23,6 +23,8 @@ syscall_fn sys_sched_yield, sys_sched_setparam, sys_sched_getparam, sys_futex,
            sys_arch_prctl;
 /* notify.c */
 syscall_fn sys_uintr_register_handler, sys_uintr_register_sender;
+/* remote.c */
+syscall_fn sys_scf_mode, sys_scf_marks;
 
 /* What is left to RT of the remote calls without another side: console.c */
 long console_call(unsigned call, const uint64_t *a);

@@ -34,6 +34,7 @@ static void check_all_back(void)
 
 static void begin(void)
 {
+    rt_alone = true;
     rt_start();
     free_before = all_free();
 }

@@ -126,6 +126,11 @@ long set_priority(int tid, int priority)
     return call(CALL_sched_setparam, tid, &priority);
 }
 
+long scf_mode(int request, int reply, int policy)
+{
+    return call(CALL_scf_mode, request, reply, policy);
+}
+
 long futex(volatile uint32_t *word, int op, uint32_t value)
 {
     return call(CALL_futex, word, op, value, NULL);

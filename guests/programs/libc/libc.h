@@ -71,6 +71,9 @@ long yield(void);
 long set_priority(int tid, int priority);
 long futex(volatile uint32_t *word, int op, uint32_t value);
 
+/* How requests and replies are notified: SCF3_MODE_*, SCF3_POLICY_*. */
+long scf_mode(int request, int reply, int policy);
+
 static inline int exit_code(int status) { return status >> 8 & 0xff; }
 static inline int exit_signal(int status) { return status & 0x7f; }
 

@@ -111,6 +111,18 @@ uint64_t arg_number(const char *name, uint64_t fallback)
     return value;
 }
 
+size_t arg_text(const char *name, char *to, size_t room)
+{
+    const char *s = find(name);
+    size_t n = 0;
+
+    for (; s && s[n] && s[n] != ' ' && n + 1 < room; n++) {
+        to[n] = s[n];
+    }
+    to[n] = 0;
+    return n;
+}
+
 bool arg_is(const char *name, const char *value)
 {
     const char *s = find(name);

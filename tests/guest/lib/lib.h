@@ -51,6 +51,8 @@ void fatal(const char *format, ...)
 bool arg_given(const char *name);
 uint64_t arg_number(const char *name, uint64_t fallback);
 bool arg_is(const char *name, const char *value);
+/* The value as a string; its length, 0 if there is none. */
+size_t arg_text(const char *name, char *to, size_t room);
 
 /* How many bytes of firmware's file of that name fit; 0 if there is none. */
 uint32_t fw_cfg_file(const char *name, void *to, uint32_t room);

@@ -11,7 +11,7 @@
 
 struct machine {
     bool whole;                 /* fw_cfg, 0xCF8 and isa-debug-exit are here */
-    char args[128];             /* in place of fw_cfg */
+    char args[512];             /* in place of fw_cfg */
     uint16_t console;           /* port of its isa-debugcon */
     uint64_t free_end;          /* end of the RAM behind the payload */
     int first_slot, end_slot;   /* whose configuration space it may touch */

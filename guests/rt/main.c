@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * RT as people run it: the words "run=COMMAND,ARGUMENT,...;COMMAND,..." say
+ * what, one command after the other, "hello" if there is none.  With
+ * "trespass=1" RT then reaches for memory that is not its own.
+ */
+#include "memmap.h"
+#include "rt.h"
+
+#define ROOM            400
+
+static void blank(char *s)
+{
+    for (; *s; s++) {
+        if (*s == ',') {
+            *s = ' ';
+        }
+    }
+}
+
+static char *end_of(char *command)
+{
+    while (*command && *command != ';') {
+        command++;
+    }
+    return command;
+}
+
+static void run_commands(void)
+{
+    static char text[ROOM] = "hello";
+    char *next;
+
+    if (arg_given("run")) {
+        arg_text("run", text, sizeof(text));
+    }
+    rt_start();
+    for (char *command = text; *command; command = next) {
+        next = end_of(command);
+        if (*next) {
+            *next++ = 0;
+        }
+        blank(command);
+        CHECK_EQ(rt_run(command), 0);
+    }
+}
+
+static void trespass(void)
+{
+    if (arg_given("trespass")) {
+        *(volatile uint32_t *)GP_MEMORY = 0xbad;
+    }
+}
+
+const char *const test_group = "/rt";
+const struct test tests[] = {
+    { "commands", run_commands },
+    { "trespass", trespass },
+    { 0 }
+};

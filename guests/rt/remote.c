@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "clock.h"
+#include "errno.h"
+#include "remote.h"
+#include "rt.h"
+#include "syscalls.h"
+
+#define TICK            (5 * MILLISECOND)
+
+static int pollers;             /* processes whose replies nobody notifies */
+
+bool rt_alone;
+
+static void tick(void *unused __attribute__((unused)))
+{
+    for (uint64_t at = clock_now();; at += TICK) {
+        thread_block(at);
+        scf_tick();
+    }
+}
+
+void remote_start(void)
+{
+    struct thread *t;
+
+    if (!rt_alone && scf_start()) {
+        t = thread_create_kernel(PRIORITIES - 2, tick, NULL);
+        thread_start(t);
+    }
+}
+
+/* Replies that come without an interrupt are looked for instead of a rest. */
+void thread_idle(void)
+{
+    if (pollers) {
+        scf_tick();
+        cpu_relax();
+        irq_window();
+    } else {
+        asm volatile("sti; hlt; cli" : : : "memory");
+    }
+}
+
+static void set_polls(struct process *p, bool polls)
+{
+    pollers += polls - p->polls;
+    p->polls = polls;
+}
+
+void remote_attach(struct process *p)
+{
+    p->attached = !scf_attach(&p->scf, p->pid);
+}
+
+void remote_detach(struct process *p)
+{
+    if (p->attached) {
+        set_polls(p, false);
+        scf_detach(&p->scf);
+        p->attached = p->mirrored = false;
+    }
+}
+
+void remote_exit(struct process *p)
+{
+    if (p->attached) {
+        scf_exit(p, p->status);
+        remote_detach(p);
+    }
+}
+
+void remote_exec(struct process *p)
+{
+    if (p->attached) {
+        scf_exec(p);
+        p->mirrored = p->copied = false;
+    }
+}
+
+/* Its pages follow with its first call. */
+void remote_fork(struct process *parent, struct process *child)
+{
+    if (parent->attached) {
+        remote_attach(child);
+        scf_fork(parent, child);
+    }
+}
+
+/* ---- pages: each run of frames is a call ---- */
+
+/* How many pages from @va on have frames one behind the other. */
+static uint64_t run_of(struct process *p, uint64_t va, uint64_t frame,
+                       unsigned prot, uint64_t end)
+{
+    uint64_t n = 1;
+    unsigned other;
+
+    while (va + n * PAGE_SIZE < end &&
+           space_frame(&p->space, va + n * PAGE_SIZE, &other) ==
+           frame + n * PAGE_SIZE && other == prot) {
+        n++;
+        space_pause();
+    }
+    return n;
+}
+
+static long show(struct process *p, uint64_t va, uint64_t end)
+{
+    uint64_t frame, n;
+    unsigned prot;
+
+    for (; space_next(&p->space, &va, &frame, &prot) && va < end;
+         va += n * PAGE_SIZE) {
+        long error;
+
+        n = run_of(p, va, frame, prot, end);
+        error = scf_map(p, va, frame, n, prot);
+        if (error < 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* What the other side cannot take is copied, until there is a new program. */
+static bool show_or_not(struct process *p, uint64_t va, uint64_t end)
+{
+    if (!show(p, va, end)) {
+        return true;
+    }
+    scf_exec(p);
+    p->copied = true;
+    return false;
+}
+
+void remote_map(struct process *p, uint64_t va, uint64_t pages)
+{
+    if (p->mirrored) {
+        p->mirrored = show_or_not(p, va, va + pages * PAGE_SIZE);
+    }
+}
+
+void remote_unmap(struct process *p, uint64_t va, uint64_t pages)
+{
+    if (p->mirrored) {
+        scf_unmap(p, va, pages);
+    }
+}
+
+/* With its first call; without a lock there is another time. */
+static void mirror(struct process *p)
+{
+    if (!p->scf.lost && !p->copied && !process_lock(p)) {
+        if (!p->mirrored) {
+            p->mirrored = show_or_not(p, 0, UINT64_MAX);
+        }
+        process_unlock(p);
+    }
+}
+
+long remote_call(unsigned call, const uint64_t *a)
+{
+    struct process *p = process_current();
+
+    if (scf_class(call) != SCF_REMOTE) {
+        return -ENOSYS;
+    }
+    if (!p->attached) {
+        return console_call(call, a);
+    }
+    if (!p->mirrored) {
+        mirror(p);
+    }
+    return forward(p, call, a);
+}
+
+/* ---- for who measures ---- */
+
+long sys_scf_mode(struct frame *f __attribute__((unused)), const uint64_t *a)
+{
+    struct process *p = process_current();
+
+    if (!p->attached) {
+        return -ENOTCONN;
+    }
+    if (a[0] > SCF3_MODE_IRQ || a[1] > SCF3_MODE_IRQ) {
+        return -EINVAL;
+    }
+    set_polls(p, a[1] == SCF3_MODE_POLL);
+    scf_set_modes(&p->scf, a[0], a[1], a[2]);
+    return 0;
+}
+
+long sys_scf_marks(struct frame *f __attribute__((unused)), const uint64_t *a)
+{
+    struct scf_marks *last = &process_current()->scf.last;
+
+    return copy_to_user(a[0], last, sizeof(*last));
+}
+
+/* ---- hooks.h ---- */
+
+struct scf_caller *rt_caller(struct process *p)
+{
+    return &p->scf;
+}
+
+void rt_block(volatile int *done)
+{
+    if (!*done) {
+        channel_sleep(CHANNEL(done), NEVER);
+    }
+}
+
+void rt_wake(volatile int *done)
+{
+    channel_wake_all(done);
+}
+
+bool rt_killed(void)
+{
+    return thread_current()->killed;
+}
+
+uint64_t rt_now(void)
+{
+    return clock_now();
+}
+
+unsigned rt_priority(void)
+{
+    return thread_current()->priority;
+}
+
+bool rt_mirrored(struct process *p)
+{
+    return p->mirrored;
+}
+
+void rt_set_target(struct process *p, uint64_t upid, unsigned vector)
+{
+    p->uitt[0] = uitte(vector, (struct upid *)upid);
+}
+
+int rt_copy_in(struct process *p __attribute__((unused)), void *to,
+               uint64_t from, size_t bytes)
+{
+    return copy_from_user(to, from, bytes);
+}
+
+int rt_copy_out(struct process *p __attribute__((unused)), uint64_t to,
+                const void *from, size_t bytes)
+{
+    return copy_to_user(to, from, bytes);
+}
+
+long rt_copy_string(struct process *p __attribute__((unused)), char *to,
+                    uint64_t from, size_t room)
+{
+    return copy_string(to, from, room);
+}
+
+void thread_runs(int priority)
+{
+    scf_running(priority);
+}

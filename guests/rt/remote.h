@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Calls that the other side executes (guests/scf), and what it must know of
+ * dual ones.  A process without a server lives all the same.
+ */
+#ifndef RT_REMOTE_H
+#define RT_REMOTE_H
+
+#include "process.h"
+
+void remote_start(void);
+long remote_call(unsigned call, const uint64_t *a);
+
+void remote_attach(struct process *p);
+void remote_detach(struct process *p);
+/* By a thread of the process itself, for they sleep; fork by the parent's. */
+void remote_exit(struct process *p);
+void remote_exec(struct process *p);
+void remote_fork(struct process *parent, struct process *child);
+/* Pages that have come; pages that are going, before their frames do. */
+void remote_map(struct process *p, uint64_t va, uint64_t pages);
+void remote_unmap(struct process *p, uint64_t va, uint64_t pages);
+
+#endif
