@@ -26,15 +26,22 @@ static char *end_of(char *command)
     return command;
 }
 
+static uint32_t frames(void)
+{
+    return frames_free(&private_frames) + frames_free(&window_frames);
+}
+
 static void run_commands(void)
 {
     static char text[ROOM] = "hello";
+    uint32_t before;
     char *next;
 
     if (arg_given("run")) {
         arg_text("run", text, sizeof(text));
     }
     rt_start();
+    before = frames();
     for (char *command = text; *command; command = next) {
         next = end_of(command);
         if (*next) {
@@ -43,6 +50,7 @@ static void run_commands(void)
         blank(command);
         CHECK_EQ(rt_run(command), 0);
     }
+    CHECK_EQ(frames(), before);
 }
 
 static void trespass(void)
