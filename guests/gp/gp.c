@@ -17,15 +17,12 @@ static void on_told(struct frame *f __attribute__((unused)))
     thread_wake(acceptor);
 }
 
-static bool wants_shadow(unsigned slot)
-{
-    return wire_word(&link.peer[slot].head.epoch) && !shadows[slot].thread;
-}
-
 static void accept(void)
 {
     for (unsigned slot = 0; slot < SCF3_SLOTS; slot++) {
-        if (wants_shadow(slot) && !shadow_make(slot)) {
+        unsigned version = shadows[slot].thread ? 0 : shadow_wanted(slot);
+
+        if (version && !shadow_make(slot, version)) {
             printf("# no memory for shadow %u\n", slot);
         }
     }

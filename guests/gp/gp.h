@@ -16,6 +16,7 @@ struct process {
     struct space space;
     struct thread *thread;          /* null: there is none in this slot */
     unsigned slot;
+    unsigned version;               /* of its queue: 1, 2 or 3 */
     struct uitte uitt[1];           /* RT's reply UPID */
     struct files files;
 };
@@ -24,7 +25,9 @@ extern struct process shadows[SCF3_SLOTS];
 extern struct link link;
 
 /* The shadow of a slot, made now; null if there is no memory for it. */
-struct process *shadow_make(unsigned slot);
+struct process *shadow_make(unsigned slot, unsigned version);
+/* The version of the queue that is set up for a slot, 0 if none is. */
+unsigned shadow_wanted(unsigned slot);
 /* Its thread has gone; all that it had is given back. */
 void shadow_gone(struct process *p);
 /* Shadows with something to do that sleep. */

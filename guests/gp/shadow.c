@@ -3,6 +3,7 @@
 #include "elf.h"
 #include "errno.h"
 #include "gp.h"
+#include "oldpage.h"
 #include "shadow/calls.h"
 
 #define PRIORITY_SHADOW 16
@@ -26,6 +27,23 @@ static int show(struct space *s, uint64_t va, const void *from, uint64_t bytes,
         }
     }
     return 0;
+}
+
+static uint8_t *old_page(const struct process *p)
+{
+    return (uint8_t *)(uint64_t)(p->version == 1 ? SCF1_QUEUE :
+                                 SCF2_QUEUES + p->slot * SCF_PAGE_SIZE);
+}
+
+/* The queue lies in the window; version 1 has a data area as well. */
+static int show_old(struct process *p)
+{
+    int error = show(&p->space, SHADOW_OLD, old_page(p), SCF_PAGE_SIZE,
+                     SPACE_READ | SPACE_WRITE);
+
+    return error || p->version == 2 ? error :
+           show(&p->space, SHADOW_DATA, (void *)SCF1_DATA, SCF1_DATA_SIZE,
+                SPACE_READ | SPACE_WRITE);
 }
 
 /* F20: its own slot to write, RT's to read, and RT's first for its priority */
@@ -53,7 +71,7 @@ static int load(struct process *p, uint64_t *entry)
         error = space_map_range(&p->space, SHADOW_STACK - STACK * PAGE_SIZE,
                                 STACK, SPACE_READ | SPACE_WRITE);
     }
-    return error ? error : show_link(p);
+    return error ? error : p->version == 3 ? show_link(p) : show_old(p);
 }
 
 /* The UPID lies in the window, where RT reaches it. */
@@ -78,13 +96,25 @@ static struct thread *make_thread(struct process *p, uint64_t entry)
     struct frame f = {
         .rip = entry, .cs = SEL_UCODE, .ss = SEL_UDATA,
         .rflags = RFLAGS_FIXED | RFLAGS_IF, .rsp = SHADOW_STACK - 8,
-        .rdi = p->slot,
+        .rdi = p->slot, .rsi = p->version,
     };
 
     return thread_create(PRIORITY_SHADOW, &p->space, &f);
 }
 
-struct process *shadow_make(unsigned slot)
+unsigned shadow_wanted(unsigned slot)
+{
+    if (wire_word(&link.peer[slot].head.epoch)) {
+        return 3;
+    }
+    if (slot == 0 && old_version((uint8_t *)SCF1_QUEUE) == 1) {
+        return 1;
+    }
+    return slot < SCF2_SLOTS && old_version((uint8_t *)SCF2_QUEUES +
+                                            slot * SCF_PAGE_SIZE) == 2 ? 2 : 0;
+}
+
+struct process *shadow_make(unsigned slot, unsigned version)
 {
     struct process *p = &shadows[slot];
     uint64_t entry;
@@ -93,6 +123,7 @@ struct process *shadow_make(unsigned slot)
         return p;
     }
     p->slot = slot;
+    p->version = version;
     if (space_create(&p->space, &private_frames)) {
         return NULL;
     }
@@ -128,6 +159,9 @@ static bool has_work(const struct process *p)
     const struct scf_head *own = &link.own[p->slot].head;
     const struct scf_head *peer = &link.peer[p->slot].head;
 
+    if (p->version != 3) {
+        return old_has_work(old_page(p));
+    }
     return wire_word(&own->epoch) != wire_word(&peer->epoch) ||
            wire_word(&own->taken) != wire_word(&peer->made);
 }

@@ -156,7 +156,7 @@ static bool is_the_process_s(const struct scf_request *r,
     return true;
 }
 
-static long execute(struct scf_server *s, const struct scf_request *r)
+long scf_perform(struct scf_server *s, const struct scf_request *r)
 {
     const struct scf_call_type *type = scf_call_type(r->call);
     uint64_t args[SCF3_ARGS];
@@ -218,7 +218,7 @@ static void do_job(struct scf_server *s, struct scf_job *job)
     if (job->request.call == SCF3_CALL_CANCEL) {
         result = cancel(s, job->request.args[0]);
     } else {
-        result = execute(s, &job->request);
+        result = scf_perform(s, &job->request);
     }
     job->used = result == SCF_PARKED;
     if (!job->used) {

@@ -38,6 +38,9 @@ bool scf_serve(struct scf_server *s);
 /* There is something that scf_serve() has not taken. */
 bool scf_has_requests(const struct scf_server *s);
 
+/* A request by the table: pointers checked, then scf_execute(). */
+long scf_perform(struct scf_server *s, const struct scf_request *r);
+
 /* ---- Defined by the shadow ---- */
 
 /*

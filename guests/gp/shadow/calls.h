@@ -6,6 +6,8 @@
 #define SHADOW_OWN      0x700010000000  /* its slot, GP's half */
 #define SHADOW_PEER     0x700010010000  /* RT's half */
 #define SHADOW_FIRST    0x700010020000  /* RT's half of slot 0 */
+#define SHADOW_OLD      0x700010030000  /* queue of version 1 or 2 */
+#define SHADOW_DATA     0x700010100000  /* version 1's data area */
 #define SHADOW_STACK    0x700020000000  /* its end */
 #define SHADOW_RED_ZONE 128
 

@@ -7,15 +7,17 @@
 
 #include "calls.h"
 #include "insns.h"
-#include "serve.h"
+#include "old.h"
 
 #define SPINS       2000            /* before it sleeps */
 #define POLL_TURNS  100000          /* the same of a polling one */
 
 static struct scf_server server;
+static struct old_server old;
+static bool is_old;
 
 long kernel(long call, ...);
-void shadow_main(unsigned slot);
+void shadow_main(unsigned slot, unsigned version);
 void shadow_told(void);
 extern char shadow_interrupt[];
 
@@ -56,16 +58,39 @@ void scf_answered(struct scf_server *s __attribute__((unused)), unsigned mode)
     }
 }
 
+/* F6: versions 1 and 2 are told where it is in the users' map. */
+long old_init_uintr(void)
+{
+    long place = init_uintr();
+
+    return place < 0 ? place : SCF_UPID_WINDOW + (place & ~SCF3_UINTR_VECTOR);
+}
+
 /* ---- its turns ---- */
+
+static bool serve(void)
+{
+    bool some;
+
+    if (!is_old) {
+        return scf_serve(&server);
+    }
+    some = old_serve(&old);
+    if (some) {
+        senduipi(0);
+    }
+    return some;
+}
 
 void shadow_told(void)
 {
-    scf_serve(&server);
+    serve();
 }
 
 static unsigned request_mode(void)
 {
-    return (wire_word(&server.peer->head.reply) & SCF3_REQUEST_MODE) >>
+    return is_old ? SCF3_MODE_UIPI :
+           (wire_word(&server.peer->head.reply) & SCF3_REQUEST_MODE) >>
            SCF3_REQUEST_MODE_SHIFT;
 }
 
@@ -75,7 +100,7 @@ static bool turn(void)
     bool some;
 
     clui();
-    some = scf_serve(&server);
+    some = serve();
     stui();
     return some;
 }
@@ -94,7 +119,7 @@ static void poll(void)
 static void spin(void)
 {
     static uint64_t before;
-    const volatile uint64_t *served = &server.served;
+    const volatile uint64_t *served = is_old ? &old.served : &server.served;
 
     while (*served != before) {
         before = *served;
@@ -104,11 +129,22 @@ static void spin(void)
     }
 }
 
-void shadow_main(unsigned slot __attribute__((unused)))
+static void start(unsigned version)
 {
-    scf_serve_start(&server, (struct scf_slot *)SHADOW_OWN,
-                    (const struct scf_slot *)SHADOW_PEER,
-                    &((const struct scf_slot *)SHADOW_FIRST)->head.running);
+    is_old = version != 3;
+    if (is_old) {
+        old_start(&old, (uint8_t *)SHADOW_OLD,
+                  version == 1 ? (uint8_t *)SHADOW_DATA : NULL);
+    } else {
+        scf_serve_start(&server, (struct scf_slot *)SHADOW_OWN,
+            (const struct scf_slot *)SHADOW_PEER,
+            &((const struct scf_slot *)SHADOW_FIRST)->head.running);
+    }
+}
+
+void shadow_main(unsigned slot __attribute__((unused)), unsigned version)
+{
+    start(version);
     init_uintr();
     stui();
     for (;;) {
