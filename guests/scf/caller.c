@@ -107,8 +107,10 @@ static void lose(struct scf_caller *c, long error)
         scf_end(&c->calls[i], error);
         c->calls[i].token = c->calls[i].cancel = 0;
     }
-    c->resets++;
-    c->lost |= c->state == SCF_OPEN;
+    if (c->state == SCF_OPEN) {
+        c->resets++;
+        c->lost = true;
+    }
     open_again(c);
     c->room = 1;
     rt_wake(&c->room);

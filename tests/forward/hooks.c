@@ -7,12 +7,11 @@
 
 #include "rt_lite.h"
 
-#define PATIENCE    (2 * SPIN_TICKS)
-
 struct process *current;
 volatile bool killed;
 uint64_t looked;                    /* how often nobody told */
 unsigned priority = 1;
+uint64_t patience = 2 * SPIN_TICKS; /* ticks before it looks by itself */
 
 static struct uitte table[1];
 
@@ -23,7 +22,7 @@ struct scf_caller *rt_caller(struct process *p)
 
 void rt_block(volatile int *done)
 {
-    uint64_t limit = rdtsc() + PATIENCE;
+    uint64_t limit = rdtsc() + patience;
     bool polled = (current->scf.own->head.reply & SCF3_REPLY_MODE) ==
                   SCF3_MODE_POLL;
 
@@ -34,7 +33,7 @@ void rt_block(volatile int *done)
         } else if (rdtsc() > limit) {
             looked++;
             scf_tick();
-            limit = rdtsc() + PATIENCE / 8;
+            limit = rdtsc() + patience / 8;
         }
         cpu_relax();
     }

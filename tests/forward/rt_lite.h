@@ -14,7 +14,7 @@ struct process {
 
 extern struct process *current;
 extern volatile bool killed;
-extern uint64_t looked;
+extern uint64_t looked, patience;
 extern unsigned priority;
 
 void run_as(struct process *p);

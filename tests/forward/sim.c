@@ -14,6 +14,7 @@
 enum { KIND_QUIET, KIND_FAULTS, KIND_SERVER, KIND_REQUESTER, KIND_ALL };
 
 static int kind;
+static bool has_killed;         /* one of them: others would hide who hangs */
 
 static struct process *any_process(void)
 {
@@ -38,15 +39,20 @@ static void kill_thread(void)
 {
     struct thread *t = any_thread();
 
-    t->killed = true;
-    t->waits = NULL;
+    if (!has_killed) {
+        t->killed = has_killed = true;
+        t->waits = NULL;
+    }
 }
 
-/* With its files and what it had under way (F30, F31) */
+/* With its files and what it had under way (F30, F31); one that sleeps stays. */
 static void restart_server(void)
 {
     struct process *p = any_process();
 
+    if (processes[0].asleep || processes[1].asleep) {
+        return;
+    }
     if (draw(2)) {
         scf_serve_start(&p->server, p->server.own, p->server.peer,
                         p->server.running);
@@ -83,6 +89,9 @@ static void go_wrong(void)
     case 3:
         now += draw(2000000000);
         break;
+    case 4:
+        any_process()->asleep |= !draw(3);
+        break;
     }
 }
 
@@ -97,11 +106,18 @@ static void write_anything(void)
     }
 }
 
+static void serve(struct process *p)
+{
+    if (!p->asleep) {
+        scf_serve(&p->server);
+    }
+}
+
 static void step(void)
 {
     switch (draw(4)) {
     case 0:
-        scf_serve(&any_process()->server);
+        serve(any_process());
         break;
     case 1:
         scf_poll(&any_process()->caller);
@@ -149,8 +165,25 @@ static void check_counters(void)
     }
 }
 
+/* F35, F36: no number is lost; what was late or cancelled is answered, too. */
+static void check_numbers(struct process *p)
+{
+    for (int i = 0; i < 1000; i++) {
+        scf_serve(&p->server);
+        scf_poll(&p->caller);
+    }
+    for (int i = 0; i < SCF3_CALLS; i++) {
+        const struct scf_call *call = &p->caller.calls[i];
+
+        if (call->held || call->token || call->cancel) {
+            found("a call that has no end");
+        }
+    }
+}
+
 static void live(uint64_t seed)
 {
+    has_killed = false;
     world_open(seed);
     faults = kind != KIND_QUIET;
     processes[0].hostile = kind >= KIND_SERVER;
@@ -161,6 +194,11 @@ static void live(uint64_t seed)
         step();
     }
     check_counters();
+    for (int i = 0; i < PROCESSES; i++) {
+        if (!processes[i].hostile && !processes[i].asleep) {
+            check_numbers(&processes[i]);
+        }
+    }
 }
 
 int main(int argc, char **argv)

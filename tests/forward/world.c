@@ -402,9 +402,12 @@ void scribble(struct scf_slot *slot)
     uint32_t *at = draw(2) ? &words[draw(sizeof(struct scf_head) / 4)] :
                    &words[draw(SCF3_BUFFERS / 4)];
 
-    switch (draw(4)) {
+    switch (draw(5)) {
     case 0:
         *at = random64();
+        break;
+    case 3:
+        slot->replies[draw(SCF3_ENTRIES)].result = draw(8000);
         break;
     case 1:
         *at += 1 + draw(3);

@@ -10,9 +10,9 @@
 #include "scf.h"
 #include "serve.h"
 
-#define PROCESSES   3
-#define THREADS     4               /* of a process */
-#define CALLS       6               /* of a thread */
+#define PROCESSES   2
+#define THREADS     20              /* of a process: more than its calls */
+#define CALLS       2               /* of a thread */
 #define ROOM        4096            /* of a thread's memory */
 #define USER_MEMORY 0x400000
 #define CANARY      0xa5
@@ -22,6 +22,7 @@ struct process {
     struct scf_server server;
     bool mirrored;
     bool hostile;               /* whoever is on the other side */
+    bool asleep;                /* its server has no turns any more */
     uint8_t memory[THREADS][ROOM];
 };
 
