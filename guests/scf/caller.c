@@ -87,16 +87,23 @@ void scf_end(struct scf_call *call, long result)
     }
 }
 
-void scf_cancel(struct scf_caller *c, struct scf_call *call)
+/* What goes after a call; one at a time. */
+static void follow(struct scf_caller *c, struct scf_call *call,
+                   unsigned number)
 {
     struct scf_request entry = {
-        .call = SCF3_CALL_CANCEL, .args = { call->token },
+        .call = number, .args = { call->token },
     };
 
-    if (call->token && !call->cancel) {
-        call->cancel = scf_put(c, call - c->calls, &entry);
+    if (call->token && !call->follows) {
+        call->follows = scf_put(c, call - c->calls, &entry);
         scf_notify(c, SCF3_MODE_IRQ);
     }
+}
+
+void scf_cancel(struct scf_caller *c, struct scf_call *call)
+{
+    follow(c, call, SCF3_CALL_CANCEL);
 }
 
 /* ---- The end of an epoch (F31) ---- */
@@ -105,7 +112,7 @@ static void lose(struct scf_caller *c, long error)
 {
     for (int i = 0; i < SCF3_CALLS; i++) {
         scf_end(&c->calls[i], error);
-        c->calls[i].token = c->calls[i].cancel = 0;
+        c->calls[i].token = c->calls[i].follows = 0;
     }
     if (c->state == SCF_OPEN) {
         c->resets++;
@@ -137,8 +144,11 @@ static void take_reply(struct scf_caller *c, const struct scf_reply *reply)
         call->marks.replied = reply->replied;
         c->late += !call->held || call->done;
         scf_end(call, reply->result);
-    } else if (reply->token && reply->token == call->cancel) {
-        call->cancel = 0;
+    } else if (reply->token && reply->token == call->follows) {
+        call->follows = 0;
+        if (!call->held || call->done) {
+            scf_cancel(c, call);        /* it was a probe, if there is one */
+        }
     } else {
         c->strays++;
     }
@@ -167,6 +177,12 @@ static void take_replies(struct scf_caller *c)
 
 /* ---- Time (F35) ---- */
 
+static bool is_parked(const struct scf_caller *c, unsigned i)
+{
+    return wire_word(&c->peer->head.parked) & 1u << i;
+}
+
+/* One that is parked may wait for ever, but its server answers probes. */
 static void look_at_deadline(struct scf_caller *c, unsigned i, uint64_t now)
 {
     struct scf_call *call = &c->calls[i];
@@ -174,14 +190,14 @@ static void look_at_deadline(struct scf_caller *c, unsigned i, uint64_t now)
     if (!call->held || call->done || !call->token) {
         return;
     }
+    if (now >= call->deadline && (!is_parked(c, i) || call->follows)) {
+        scf_end(call, -ETIMEDOUT);
+        scf_cancel(c, call);
+        return;
+    }
     if (now >= call->deadline) {
-        if (wire_word(&c->peer->head.parked) & 1u << i) {
-            call->deadline = now + scf_timeout;
-        } else {
-            scf_end(call, -ETIMEDOUT);
-            scf_cancel(c, call);
-            return;
-        }
+        follow(c, call, SCF3_CALL_NULL);
+        call->deadline = now + scf_timeout;
     }
     if (call->deadline < c->deadline) {
         c->deadline = call->deadline;

@@ -108,7 +108,7 @@ static struct scf_call *free_call(struct scf_caller *c)
     for (int i = 0; i < SCF3_CALLS; i++) {
         struct scf_call *call = &c->calls[i];
 
-        if (!call->held && !call->token && !call->cancel) {
+        if (!call->held && !call->token && !call->follows) {
             return call;
         }
     }

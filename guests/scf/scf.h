@@ -16,7 +16,7 @@ struct scf_marks {
 };
 
 struct scf_call {
-    uint64_t token, cancel;     /* replies that are awaited, 0 none */
+    uint64_t token, follows;    /* replies that are awaited, 0 none */
     uint64_t deadline;
     long result;
     volatile int done;

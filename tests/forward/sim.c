@@ -175,7 +175,7 @@ static void check_numbers(struct process *p)
     for (int i = 0; i < SCF3_CALLS; i++) {
         const struct scf_call *call = &p->caller.calls[i];
 
-        if (call->held || call->token || call->cancel) {
+        if (call->held || call->token || call->follows) {
             found("a call that has no end");
         }
     }
