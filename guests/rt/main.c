@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * RT as people run it: the words "run=COMMAND,ARGUMENT,...;COMMAND,..." say
- * what, one command after the other, "hello" if there is none.  With
- * "trespass=1" RT then reaches for memory that is not its own.
+ * what, one command after the other, "hello" if there is none; the next one
+ * does not wait for a command with "&" at its end.  With "trespass=1" RT then reaches for memory that is not its own.
  */
 #include "memmap.h"
 #include "rt.h"
@@ -31,6 +31,27 @@ static uint32_t frames(void)
     return frames_free(&private_frames) + frames_free(&window_frames);
 }
 
+static void run_command(char *command)
+{
+    size_t n = strlen(command);
+
+    if (n && command[n - 1] == '&') {
+        command[n - 1] = 0;
+        CHECK(process_spawn(command, PRIORITY_USUAL) > 0);
+    } else {
+        CHECK_EQ(rt_run(command), 0);
+    }
+}
+
+static void wait_for_others(void)
+{
+    int status;
+
+    while (process_wait(&kernel_process, -1, &status, true) > 0) {
+        CHECK_EQ(status, 0);
+    }
+}
+
 static void run_commands(void)
 {
     static char text[ROOM] = "hello";
@@ -48,8 +69,9 @@ static void run_commands(void)
             *next++ = 0;
         }
         blank(command);
-        CHECK_EQ(rt_run(command), 0);
+        run_command(command);
     }
+    wait_for_others();
     CHECK_EQ(frames(), before);
 }
 

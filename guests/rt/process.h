@@ -9,7 +9,7 @@
 
 #define PROCESSES_MAX   72
 #define UITT_ENTRIES    256             /* a frame of them */
-#define UITT_FIRST      1               /* entry 0: its shadow (rt_set_target) */
+#define UITT_FIRST      1               /* entry 0: rt_set_target() */
 
 #define SIGILL          4
 #define SIGTRAP         5

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a process must not do ends it, with the right signal, and nobody else. */
+/* What a process must not do ends it, by the right signal, and no other. */
 #include "check.h"
 
 #define KERNEL          0x42000000
 #define APIC            0xfee00000
 #define SELECTOR_CODE32 0x23
 
+static void store(uint64_t at)
+{
+    *(volatile uint32_t *)at = 5;
+}
+
 static void load_null(void) { (void)*(volatile char *)8; }
 static void load_kernel(void) { (void)*(volatile char *)KERNEL; }
-static void store_kernel(void) { *(volatile char *)KERNEL = 0; }
-static void store_apic(void) { *(volatile uint32_t *)(APIC + 0x300) = 0; }
-static void store_text(void) { *(volatile char *)load_null = 0; }
+static void store_kernel(void) { store(KERNEL); }
+static void store_apic(void) { store(APIC + 0x300); }
+static void store_text(void) { store((uint64_t)load_null); }
 static void run_kernel(void) { ((void (*)(void))KERNEL)(); }
 static void run_nowhere(void) { ((void (*)(void))0x8000000000000000)(); }
 static void do_cli(void) { asm volatile("cli"); }

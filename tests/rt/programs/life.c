@@ -109,6 +109,7 @@ static void exec_bad_image(void)
 static void spin(void *unused __attribute__((unused)))
 {
     for (;;) {
+        asm volatile("pause");
     }
 }
 

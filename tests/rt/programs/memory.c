@@ -63,6 +63,7 @@ static void memory_runs_out(void)
     static char *chunks[CHUNKS];
     char *const argv[] = { "hello", NULL };
     int n = 0;
+    size_t pages = 0;
 
     while (n < CHUNKS) {
         chunks[n] = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE);
@@ -74,7 +75,9 @@ static void memory_runs_out(void)
     CHECK(n > 40 && n < CHUNKS);
     CHECK_EQ(fork(), -ENOMEM);
     while (mmap(NULL, PAGE, PROT_READ | PROT_WRITE)) {
+        pages++;
     }
+    CHECK(pages < CHUNK / PAGE);
     CHECK_EQ(execve("hello", argv), -ENOMEM);
     for (int i = 0; i < n; i++) {
         CHECK_EQ(munmap(chunks[i], CHUNK), 0);

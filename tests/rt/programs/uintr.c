@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* User interrupts between threads: what is posted arrives, once, at the right one. */
+/* User interrupts between threads: each arrives, once, at the right one. */
 #include "check.h"
 
 #define MILLISECOND     1000000ull
@@ -36,6 +36,7 @@ static void spin(void *unused __attribute__((unused)))
 {
     begin_receiving();
     while (!stop) {
+        asm volatile("pause");
     }
 }
 
