@@ -56,6 +56,7 @@ int space_create(struct space *s, struct pool *pool)
 
     *s = (struct space) { .pool = pool };
     s->pml4 = new_table(s);
+    space_pause();
     lowest = s->pml4 ? new_table(s) : 0;
     if (!lowest) {
         if (s->pml4) {
@@ -242,6 +243,7 @@ int space_map_new(struct space *s, uint64_t va, unsigned prot)
 {
     uint64_t frame = frame_alloc(s->pool);
 
+    space_pause();
     return frame ? map_taken(s, va, frame, prot) : -ENOMEM;
 }
 

@@ -90,10 +90,12 @@ int process_load(struct process *p, struct space *s,
     if (!a->count || !program_find(a->text, &image, &size)) {
         return -ENOENT;
     }
+    space_pause();
     error = space_create(s, &window_frames);
     if (error) {
         return error;
     }
+    space_pause();
     error = fill(s, image, size, a, start);
     if (error) {
         space_destroy(s);

@@ -2,7 +2,8 @@
 /*
  * RT as people run it: the words "run=COMMAND,ARGUMENT,...;COMMAND,..." say
  * what, one command after the other, "hello" if there is none; the next one
- * does not wait for a command with "&" at its end.  With "trespass=1" RT then reaches for memory that is not its own.
+ * does not wait for a command with "&" at its end.  With "trespass=1" RT then
+ * reaches for memory that is not its own.
  */
 #include "memmap.h"
 #include "rt.h"
