@@ -128,8 +128,8 @@ const struct test tests[] = {
     { "pointers", pointers },
     { "threads", thread_tests },
     { "uintr", uintr },
-    { "storm", storm },
+    { "RT5-storm", storm },
     { "mappings", mappings },
-    { "jitter", jitter },
+    { "RT2-jitter", jitter },
     { 0 }
 };

@@ -123,6 +123,6 @@ static void faults_kill(void)
 }
 
 const struct check_case cases[] = {
-    { "faults-kill", faults_kill },
+    { "RT4-faults-kill", faults_kill },
     { 0 }
 };

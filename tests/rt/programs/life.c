@@ -211,13 +211,13 @@ static void processes_run_out(void)
 
 const struct check_case cases[] = {
     { "fork-copies", fork_copies },
-    { "wait-finds", wait_finds },
-    { "orphans-end", orphans_end },
-    { "zombies-go", zombies_go_with_their_parent },
-    { "exec-fails", exec_fails },
-    { "exec-bad-image", exec_bad_image },
-    { "threads-end", threads_end },
-    { "kill-finds", kill_finds },
-    { "processes-run-out", processes_run_out },
+    { "RT5-wait-finds", wait_finds },
+    { "RT5-orphans-end", orphans_end },
+    { "RT5-zombies-go", zombies_go_with_their_parent },
+    { "RT6-exec-fails", exec_fails },
+    { "RT6-exec-bad-image", exec_bad_image },
+    { "RT5-threads-end", threads_end },
+    { "RT5-kill-finds", kill_finds },
+    { "RT5-processes-run-out", processes_run_out },
     { 0 }
 };

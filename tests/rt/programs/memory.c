@@ -92,8 +92,8 @@ static void memory_comes_back(void)
 }
 
 const struct check_case cases[] = {
-    { "rights-hold", rights_hold },
-    { "places-are-checked", places_are_checked },
-    { "memory-runs-out", memory_comes_back },
+    { "RT4-rights-hold", rights_hold },
+    { "RT3-places-are-checked", places_are_checked },
+    { "RT6-memory-runs-out", memory_comes_back },
     { 0 }
 };

@@ -156,9 +156,9 @@ static void random_calls_harm_nobody(void)
 }
 
 const struct check_case cases[] = {
-    { "wrong-pointers-fail", wrong_pointers_fail },
-    { "ends-are-seen", ends_are_seen },
-    { "words-are-checked", words_are_checked },
-    { "random-calls", random_calls_harm_nobody },
+    { "RT3-wrong-pointers-fail", wrong_pointers_fail },
+    { "RT3-ends-are-seen", ends_are_seen },
+    { "RT3-words-are-checked", words_are_checked },
+    { "RT3-random-calls", random_calls_harm_nobody },
     { 0 }
 };

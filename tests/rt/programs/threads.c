@@ -211,11 +211,11 @@ static void waits_end_in_time(void)
 }
 
 const struct check_case cases[] = {
-    { "highest-first", highest_goes_first },
-    { "equals-take-turns", equals_take_turns },
-    { "lower-waits", lower_waits },
-    { "registers-are-kept", registers_are_kept },
-    { "own-fs", each_has_its_fs },
+    { "RT1-highest-first", highest_goes_first },
+    { "RT1-equals-take-turns", equals_take_turns },
+    { "RT1-lower-waits", lower_waits },
+    { "RT7-registers-are-kept", registers_are_kept },
+    { "RT7-own-fs", each_has_its_fs },
     { "many-come-and-go", many_come_and_go },
     { "sleep-is-long-enough", sleep_is_long_enough },
     { "waits-end-in-time", waits_end_in_time },

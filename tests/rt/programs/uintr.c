@@ -249,13 +249,13 @@ static void exec_has_none(void)
 }
 
 const struct check_case cases[] = {
-    { "one-that-spins", to_one_that_spins },
-    { "one-that-sleeps", to_one_that_sleeps },
-    { "itself", to_itself },
-    { "mask-is-kept", mask_is_kept },
-    { "each-its-own", each_gets_its_own },
-    { "nobody-posts-to-the-next", nobody_posts_to_the_next },
-    { "child-has-none", child_has_none },
-    { "exec-has-none", exec_has_none },
+    { "RT7-one-that-spins", to_one_that_spins },
+    { "RT7-one-that-sleeps", to_one_that_sleeps },
+    { "RT7-itself", to_itself },
+    { "RT7-mask-is-kept", mask_is_kept },
+    { "RT7-each-its-own", each_gets_its_own },
+    { "RT8-nobody-posts-to-the-next", nobody_posts_to_the_next },
+    { "RT8-child-has-none", child_has_none },
+    { "RT8-exec-has-none", exec_has_none },
     { 0 }
 };
