@@ -9,8 +9,9 @@ int status_of(void (*fn)(void))
     long pid = fork();
 
     if (!pid) {
+        check_failed = false;
         fn();
-        exit_group(0);
+        exit_group(check_failed ? CHECK_FAILED : 0);
     }
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     return status;

@@ -34,7 +34,8 @@ extern bool check_failed;
         }                                                                   \
     } while (0)
 
-/* A child that runs fn and exits with 0; its status. */
+/* A child that runs fn and exits with 0, if all its checks hold; its status. */
+#define CHECK_FAILED    99
 int status_of(void (*fn)(void));
 
 #endif
