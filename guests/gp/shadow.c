@@ -127,7 +127,8 @@ struct process *shadow_make(unsigned slot, unsigned version)
     if (space_create(&p->space, &private_frames)) {
         return NULL;
     }
-    if (load(p, &entry) || !(p->thread = make_thread(p, entry))) {
+    p->thread = load(p, &entry) ? NULL : make_thread(p, entry);
+    if (!p->thread) {
         space_destroy(&p->space);
         return NULL;
     }

@@ -17,7 +17,7 @@ static long init_uintr(struct process *p, uint64_t handler)
         upid_init(t->upid, UINTR_NOTIFICATION, t->far_id);
     }
     error = thread_uintr_handler(handler, SHADOW_RED_ZONE);
-    return error ? error : (long)(p->slot * sizeof(struct upid)) + SHADOW_VECTOR;
+    return error ? error : (long)(p->slot * UPID_ALIGN) + SHADOW_VECTOR;
 }
 
 /* Until it is told, but not if it has been: a post may be in UIRR already. */

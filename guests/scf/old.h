@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A server of the queues of versions 1 and 2 (F10-F15). */
+/* A server of the queues of versions 1 and 2 (F10-F14). */
 #ifndef SCF_OLD_H
 #define SCF_OLD_H
 

@@ -22,7 +22,7 @@
 #define SCF2_QUEUES                 0x49ffc000
 #define SCF2_SLOTS                  4
 
-/* ---- Versions 1 and 2: one page, one lock (F10-F19) ---- */
+/* ---- Versions 1 and 2: one page, one lock (F10-F14) ---- */
 
 #define SCF_MAGIC                   0x4643537f  /* "\177SCF" */
 #define SCF_PAGE_SIZE               0x1000
@@ -79,7 +79,7 @@
 #define SCF2_MAP_LATER              253
 #define SCF2_UNMAP_LATER            254
 
-/* ---- Version 3: two pages, each with one writer (F20-F49) ---- */
+/* ---- Version 3: two pages, each with one writer (F20-F44) ---- */
 
 #define SCF3_MAGIC                  0x33464353  /* "SCF3" */
 #define SCF3_VERSION                3
@@ -121,7 +121,7 @@
 #define SCF3_MODES                  5
 #define SCF3_REPLY_MODE             0x0f
 #define SCF3_REPLY_POLICY           0xf0
-#define SCF3_REQUEST_MODE           0xf00   /* so that a server polls, or not */
+#define SCF3_REQUEST_MODE           0xf00   /* so that a server polls */
 #define SCF3_REQUEST_MODE_SHIFT     8
 #define SCF3_POLICY_ALWAYS          0x00
 #define SCF3_POLICY_OUTRANKS        0x10    /* when the waiter does */
@@ -136,8 +136,8 @@
 #define SCF3_ARGS                   6
 #define SCF3_REQ_ENQUEUED           0x40    /* 64 bits, a stage mark (F34) */
 
-#define SCF3_FLAG_RAW               0x1     /* pointers as the process has them */
-#define SCF3_RAW_END                0x700000000000  /* of a process's addresses */
+#define SCF3_FLAG_RAW               0x1     /* pointers are the process's */
+#define SCF3_RAW_END                0x700000000000  /* of its addresses */
 
 /* A reply; the marks are 64 bits each (F34) */
 #define SCF3_RSP_TOKEN              0x00

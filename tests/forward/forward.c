@@ -298,6 +298,71 @@ static void test_fork(void)
     end(&p);
 }
 
+/* F20: the server's half is there to be read. */
+static void test_own_half(void)
+{
+    struct scf_head *head;
+    uint32_t made;
+
+    begin(&p);
+    head = (struct scf_head *)&p.scf.peer->head;
+    made = wire_word(&head->made);
+    wire_set(&head->made, made + 5);
+    CHECK_EQ(wire_word(&head->made), made);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    end(&p);
+}
+
+/* F29: no epoch twice in a row, whoever has the slot */
+static void test_epochs(void)
+{
+    uint32_t before;
+
+    begin(&p);
+    before = p.scf.epoch;
+    CHECK_EQ(wire_word(&p.scf.peer->head.epoch), before);
+    scf_detach(&p.scf);
+    begin(&p);
+    CHECK(p.scf.epoch != before && p.scf.epoch);
+    end(&p);
+}
+
+/* F23, F25: more requests than there are make it broken; then an epoch ends. */
+static void test_forged_count(void)
+{
+    struct scf_head *head;
+
+    begin(&p);
+    head = &p.scf.own->head;
+    wire_set(&head->made, head->made + SCF3_ENTRIES + 1);
+    scf_notify(&p.scf, SCF3_MODE_IRQ);
+    CHECK(WAIT_FOR(wire_word(&p.scf.peer->head.state) == SCF3_STATE_BROKEN));
+    scf_poll(&p.scf);
+    CHECK_EQ(p.scf.violations, 1);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    CHECK_EQ(wire_word(&p.scf.peer->head.state), SCF3_STATE_OPEN);
+    end(&p);
+}
+
+/*
+ * F34: in the order in which a call passes them; two processes have two time
+ * stamp counters.
+ */
+static void test_marks(void)
+{
+    const struct scf_marks *m = &p.scf.last;
+    bool two = arg_number("two", 0);
+
+    begin(&p);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    CHECK(m->enqueued && m->enqueued <= m->notified);
+    CHECK(two || m->enqueued <= m->taken);
+    CHECK(m->taken && m->taken <= m->begun);
+    CHECK(m->begun <= m->ended && m->ended <= m->replied);
+    CHECK(two || m->replied <= m->woken);
+    end(&p);
+}
+
 void payload_start(void)
 {
     if (!scf_start()) {
@@ -319,5 +384,9 @@ const struct test tests[] = {
     { "F30-next-process", test_next_process },
     { "F41-many", test_many },
     { "F2-fork", test_fork },
+    { "F20-own-half", test_own_half },
+    { "F29-epochs", test_epochs },
+    { "F25-forged-count", test_forged_count },
+    { "F34-marks", test_marks },
     {}
 };

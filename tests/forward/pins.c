@@ -9,6 +9,10 @@
 
 #include <farbell/scf.h>
 
+#include "numbers.h"
+
+#define GROUPS 8
+
 struct pin {
     const char *name;
     unsigned long long is, is_to_be;
@@ -97,6 +101,19 @@ static const struct pin modes[] = {
     {}
 };
 
+/* Linux's, for x86-64 */
+static const struct pin calls[] = {
+    PIN(CALL_read, 0), PIN(CALL_write, 1), PIN(CALL_open, 2),
+    PIN(CALL_close, 3), PIN(CALL_stat, 4), PIN(CALL_fstat, 5),
+    PIN(CALL_lseek, 8), PIN(CALL_mmap, 9), PIN(CALL_munmap, 11),
+    PIN(CALL_pipe, 22), PIN(CALL_dup, 32), PIN(CALL_nanosleep, 35),
+    PIN(CALL_clone, 56), PIN(CALL_fork, 57), PIN(CALL_execve, 59),
+    PIN(CALL_exit, 60), PIN(CALL_wait4, 61), PIN(CALL_unlink, 87),
+    PIN(CALL_gettimeofday, 96), PIN(CALL_clock_gettime, 228),
+    PIN(CALL_null, 500),
+    {}
+};
+
 static int check(const struct pin *pins)
 {
     int wrong = 0;
@@ -121,16 +138,17 @@ int main(void)
         { "F12-version-1", version1 }, { "F13-version-2", version2 },
         { "F21-slots", slots }, { "F22-entries", entries },
         { "F40-modes", modes },
+        { "F5-calls", calls },
     };
     int failed = 0;
 
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < GROUPS; i++) {
         int wrong = check(groups[i].pins);
 
         printf("%sok %d - /forward/pins/%s\n", wrong ? "not " : "", i + 1,
                groups[i].name);
         failed |= wrong;
     }
-    printf("1..7\n");
+    printf("1..%d\n", GROUPS);
     return failed != 0;
 }

@@ -108,8 +108,14 @@ static void write_anything(void)
 
 static void serve(struct process *p)
 {
-    if (!p->asleep) {
-        scf_serve(&p->server);
+    uint32_t epoch = p->server.epoch, taken = p->server.taken;
+
+    if (p->asleep) {
+        return;
+    }
+    scf_serve(&p->server);
+    if (p->server.epoch == epoch && p->server.taken - taken > SCF3_ENTRIES) {
+        found("F38: %u requests in a turn", p->server.taken - taken);
     }
 }
 

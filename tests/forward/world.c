@@ -395,7 +395,7 @@ void world_open(uint64_t seed)
     }
 }
 
-/* Near to what is there, so that it gets past the first look. */
+/* Near to what is there, so that it gets past the first look (F23-F26). */
 void scribble(struct scf_slot *slot)
 {
     uint32_t *words = (uint32_t *)slot;

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a call that does nothing costs in each mode, there and back.  The
+ * modes take turns, so that what else the host does meets all of them.  Args:
+ * n= calls of each.
+ */
+#include "rt_lite.h"
+
+const char *const test_group = "/forward/speed";
+
+#define CALLS   4000
+#define TURN    50
+
+struct mode {
+    const char *name;
+    unsigned mode;
+    uint32_t n;
+    uint32_t ticks[CALLS];
+};
+
+static struct mode modes[] = {
+    { "poll", SCF3_MODE_POLL }, { "uipi", SCF3_MODE_UIPI },
+    { "irq", SCF3_MODE_IRQ }, { "ipi", SCF3_MODE_IPI },
+};
+
+static struct process p;
+
+static void sort(uint32_t *a, uint32_t n)
+{
+    for (uint32_t gap = n / 2; gap; gap /= 2) {
+        for (uint32_t i = gap; i < n; i++) {
+            uint32_t value = a[i], j = i;
+
+            for (; j >= gap && a[j - gap] > value; j -= gap) {
+                a[j] = a[j - gap];
+            }
+            a[j] = value;
+        }
+    }
+}
+
+static void take_turn(struct mode *m)
+{
+    scf_set_modes(&p.scf, m->mode, m->mode, SCF3_POLICY_ALWAYS);
+    ask(SCF3_CALL_NULL, 0, 0, 0);
+    for (int i = 0; i < TURN; i++) {
+        uint64_t start = rdtsc();
+
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+        m->ticks[m->n++] = rdtsc() - start;
+    }
+}
+
+static void report(struct mode *m)
+{
+    sort(m->ticks, m->n);
+    printf("RESULT forward-%s-p50 %u\n", m->name, m->ticks[m->n / 2]);
+    printf("RESULT forward-%s-p99 %u\n", m->name, m->ticks[m->n * 99 / 100]);
+    printf("RESULT forward-%s-max %u\n", m->name, m->ticks[m->n - 1]);
+}
+
+/* F40: none of them has lost one. */
+static void test_speed(void)
+{
+    uint32_t n = arg_number("n", 500);
+    int count = arg_number("two", 0) ? 3 : 4;
+
+    begin(&p);
+    looked = 0;
+    while (modes[0].n + TURN <= n && modes[0].n + TURN <= CALLS) {
+        for (int i = 0; i < count; i++) {
+            take_turn(&modes[i]);
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        report(&modes[i]);
+    }
+    CHECK_EQ(looked, 0);
+    end(&p);
+}
+
+void payload_start(void)
+{
+    if (!scf_start()) {
+        fatal("there is no mailbox");
+    }
+}
+
+const struct test tests[] = {
+    { "F40-no-loss", test_speed },
+    {}
+};
