@@ -8,6 +8,7 @@
 
 extern char kernel_stubs[], kernel_syscall[], kernel_syscall32[];
 extern char user_copy_first[], user_copy_last[], user_copy_fault[];
+extern char send_user_interrupt_at[], send_user_interrupt_fault[];
 
 void trap_dispatch(struct frame *f);
 void kernel_trap(struct frame *f);
@@ -45,6 +46,9 @@ void kernel_trap(struct frame *f)
         fault_in_thread(f);
     } else if (f->vector == VEC_PF && !user && in_user_copy(f)) {
         f->rip = (uint64_t)user_copy_fault;
+    } else if (f->rip == (uint64_t)send_user_interrupt_at &&
+               f->vector < EXCEPTIONS) {
+        f->rip = (uint64_t)send_user_interrupt_fault;
     } else {
         trap_dispatch(f);
         if (user) {

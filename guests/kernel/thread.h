@@ -85,6 +85,9 @@ void thread_idle(void);                 /* nobody can run: until an interrupt */
 
 /* ---- user interrupts ---- */
 
+/* SENDUIPI by the running thread's table; false if it faults. */
+bool send_user_interrupt(uint64_t index);
+
 #define UINTR_NOTIFICATION 0x60         /* UINV of all threads */
 
 /* Give the running thread a handler; it is told of posts by its UPID. */

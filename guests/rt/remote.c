@@ -237,6 +237,11 @@ bool rt_mirrored(struct process *p)
     return p->mirrored;
 }
 
+bool rt_senduipi(void)
+{
+    return send_user_interrupt(0);
+}
+
 void rt_set_target(struct process *p, uint64_t upid, unsigned vector)
 {
     p->uitt[0] = uitte(vector, (struct upid *)upid);

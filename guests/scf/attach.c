@@ -123,11 +123,20 @@ uint64_t scf_upid_half(void)
     return link.upid_half;
 }
 
-void scf_notify(struct scf_caller *c __attribute__((unused)), unsigned mode)
+/* F45: whoever spoils its UPID is told by interrupts from then on. */
+static void post(struct scf_caller *c)
+{
+    if (!rt_senduipi()) {
+        c->target = false;
+        link_ring(&link);
+    }
+}
+
+void scf_notify(struct scf_caller *c, unsigned mode)
 {
     switch (mode) {
     case SCF3_MODE_UIPI:
-        senduipi(0);
+        post(c);
         break;
     case SCF3_MODE_IPI:
         apic_icr(GP_LOCAL_ID, ICR_FIXED | ICR_ASSERT | GP_IPI_VECTOR);

@@ -28,6 +28,9 @@ bool rt_mirrored(struct process *p);
 /* Its entry for the server, in the table that SENDUIPI goes by. */
 void rt_set_target(struct process *p, uint64_t upid, unsigned vector);
 
+/* SENDUIPI by its first entry; false if that is a fault (F45). */
+bool rt_senduipi(void);
+
 /* 0 or -EFAULT; length of the string, -EFAULT or -ENAMETOOLONG. */
 int rt_copy_in(struct process *p, void *to, uint64_t from, size_t bytes);
 int rt_copy_out(struct process *p, uint64_t to, const void *from,

@@ -79,7 +79,7 @@
 #define SCF2_MAP_LATER              253
 #define SCF2_UNMAP_LATER            254
 
-/* ---- Version 3: two pages, each with one writer (F20-F44) ---- */
+/* ---- Version 3: two pages, each with one writer (F20-F45) ---- */
 
 #define SCF3_MAGIC                  0x33464353  /* "SCF3" */
 #define SCF3_VERSION                3

@@ -363,6 +363,30 @@ static void test_marks(void)
     end(&p);
 }
 
+/* F45: whatever is in the server's UPID, calls come back. */
+static void test_spoilt_upid(void)
+{
+    uint64_t seed = 1;
+    struct upid *upid;
+    int faults = 0;
+
+    begin(&p);
+    upid = (struct upid *)p.target.upid;
+    for (int i = 0; i < 200; i++) {
+        upid->low = random64(&seed) & (i % 4 ? ~0ull : ~0xff00fffcull);
+        upid->pir = random64(&seed);
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+        faults += !p.scf.target;
+        p.scf.target = true;
+    }
+    CHECK(faults > 100 && faults < 200);
+    begin(&many[1]);
+    CHECK(many[1].scf.target);
+    end(&many[1]);
+    run_as(&p);
+    end(&p);
+}
+
 void payload_start(void)
 {
     if (!scf_start()) {
@@ -388,5 +412,6 @@ const struct test tests[] = {
     { "F29-epochs", test_epochs },
     { "F25-forged-count", test_forged_count },
     { "F34-marks", test_marks },
+    { "F45-spoilt-upid", test_spoilt_upid },
     {}
 };

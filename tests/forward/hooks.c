@@ -73,6 +73,24 @@ void rt_set_target(struct process *p, uint64_t upid, unsigned vector)
     }
 }
 
+static bool faulted;
+
+/* The length of SENDUIPI, which is all that faults here */
+static void on_fault(struct frame *f)
+{
+    faulted = true;
+    f->rip += 4;
+}
+
+bool rt_senduipi(void)
+{
+    faulted = false;
+    trap_handle(VEC_GP, on_fault);
+    senduipi(0);
+    trap_handle(VEC_GP, NULL);
+    return !faulted;
+}
+
 /* All of the payload, but for its first page */
 static bool is_ours(uint64_t at, size_t bytes)
 {
