@@ -190,8 +190,8 @@ long sys_exit(struct frame *f __attribute__((unused)), const uint64_t *a)
 {
     struct process *p = process_current();
 
-    if (p->threads == 1 && !p->leaving) {
-        process_exit(STATUS_EXIT(a[0]));
+    if (!p->leaving) {
+        p->status = STATUS_EXIT(a[0]);  /* if it is the last one */
     }
     process_thread_exit();
 }
@@ -209,7 +209,8 @@ long sys_wait4(struct frame *f __attribute__((unused)), const uint64_t *a)
     if (pid == 0 || pid < -1 || a[2] & ~(uint64_t)WNOHANG) {
         return -EINVAL;
     }
-    if (a[1] && copy_to_user(a[1], &status, sizeof(status))) {
+    if (a[1] && (copy_from_user(&status, a[1], sizeof(status)) ||
+                 copy_to_user(a[1], &status, sizeof(status)))) {
         return -EFAULT;                 /* before a child is taken */
     }
     gone = process_wait(process_current(), pid, &status, !(a[2] & WNOHANG));

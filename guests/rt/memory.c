@@ -42,22 +42,25 @@ static uint64_t find_place(struct process *p, uint64_t pages)
 }
 
 /* The other side first: nobody may see a frame that is another's. */
-static void unmap(struct process *p, uint64_t va, uint64_t pages)
+static long unmap(struct process *p, uint64_t va, uint64_t pages)
 {
-    remote_unmap(p, va, pages);
+    if (remote_unmap(p, va, pages) == -EINTR) {
+        return -EINTR;                  /* it ends, and then all goes */
+    }
     space_unmap_range(&p->space, va, pages);
+    return 0;
 }
 
 static long map(struct process *p, const uint64_t *a, uint64_t pages)
 {
     uint64_t va = a[0], bytes = pages * PAGE_SIZE;
-    int error;
+    long error;
 
     if (a[3] & MAP_FIXED) {
-        if (!is_program_range(va, bytes)) {
-            return -EINVAL;
+        error = is_program_range(va, bytes) ? unmap(p, va, pages) : -EINVAL;
+        if (error) {
+            return error;
         }
-        unmap(p, va, pages);
     } else {
         va = find_place(p, pages);
         if (!va) {
@@ -109,7 +112,7 @@ long sys_munmap(struct frame *f __attribute__((unused)), const uint64_t *a)
     }
     result = process_lock(p);
     if (!result) {
-        unmap(p, a[0], pages);
+        result = unmap(p, a[0], pages);
         process_unlock(p);
     }
     return result;

@@ -140,11 +140,9 @@ void remote_map(struct process *p, uint64_t va, uint64_t pages)
     }
 }
 
-void remote_unmap(struct process *p, uint64_t va, uint64_t pages)
+long remote_unmap(struct process *p, uint64_t va, uint64_t pages)
 {
-    if (p->mirrored) {
-        scf_unmap(p, va, pages);
-    }
+    return p->mirrored ? scf_unmap(p, va, pages) : 0;
 }
 
 /* With its first call; without a lock there is another time. */

@@ -17,8 +17,11 @@ void remote_detach(struct process *p);
 void remote_exit(struct process *p);
 void remote_exec(struct process *p);
 void remote_fork(struct process *parent, struct process *child);
-/* Pages that have come; pages that are going, before their frames do. */
+/*
+ * Pages that have come; pages that are going, before their frames do: after
+ * -EINTR the other side may still use them.
+ */
 void remote_map(struct process *p, uint64_t va, uint64_t pages);
-void remote_unmap(struct process *p, uint64_t va, uint64_t pages);
+long remote_unmap(struct process *p, uint64_t va, uint64_t pages);
 
 #endif

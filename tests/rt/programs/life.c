@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Fork, exec, wait, kill, and what is left behind. */
 #include "check.h"
+#include "numbers.h"
 
 #define PAGE            4096
 #define MANY            200             /* more than there can be */
@@ -36,6 +37,7 @@ static void wait_finds(void)
         exit_group(1);
     }
     CHECK_EQ(waitpid(slow, &status, WNOHANG), 0);
+    CHECK_EQ(status, 5);
     quick = fork();
     if (!quick) {
         exit_group(2);
@@ -163,6 +165,26 @@ static void threads_end(void)
     CHECK_EQ(status_of(die_with_threads), 11);
 }
 
+static void leave_late(void *unused __attribute__((unused)))
+{
+    sleep_for(3000000);
+    call(CALL_exit, 7);
+}
+
+/* The first thread goes before the second. */
+static void leave_one_by_one(void)
+{
+    static struct pthread t;
+
+    thread_create(&t, leave_late, NULL);
+    call(CALL_exit, 5);
+}
+
+static void last_thread_counts(void)
+{
+    CHECK_EQ(status_of(leave_one_by_one), 7 << 8);
+}
+
 static void kill_finds(void)
 {
     void (*const fns[])(void *) = { spin, snore, wait_for_ever };
@@ -217,6 +239,7 @@ const struct check_case cases[] = {
     { "RT6-exec-fails", exec_fails },
     { "RT6-exec-bad-image", exec_bad_image },
     { "RT5-threads-end", threads_end },
+    { "RT5-last-thread-counts", last_thread_counts },
     { "RT5-kill-finds", kill_finds },
     { "RT5-processes-run-out", processes_run_out },
     { 0 }
