@@ -117,11 +117,11 @@
 #define SCF3_MODE_UIPI              1       /* SENDUIPI */
 #define SCF3_MODE_IPI               2       /* the ICR */
 #define SCF3_MODE_IRQ               3       /* a doorbell of the mailbox */
-#define SCF3_MODE_POSTED            4       /* a message, posted by the device */
+#define SCF3_MODE_POSTED            4       /* kept, not there */
 #define SCF3_MODES                  5
 #define SCF3_REPLY_MODE             0x0f
 #define SCF3_REPLY_POLICY           0xf0
-#define SCF3_REQUEST_MODE           0xf00   /* so that a server polls */
+#define SCF3_REQUEST_MODE           0xf00   /* so that it polls */
 #define SCF3_REQUEST_MODE_SHIFT     8
 #define SCF3_POLICY_ALWAYS          0x00
 #define SCF3_POLICY_OUTRANKS        0x10    /* when the waiter does */

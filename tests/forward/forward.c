@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The rules of docs/forwarding.md, from RT's place, with GP on the other side. */
+/* The rules of docs/forwarding.md, from RT's place, with GP beside it. */
 #include <errno.h>
 
 #include "rt_lite.h"

@@ -191,7 +191,7 @@ static void test_first(void)
     memset((void *)(uint64_t)QUEUE1, 0, 4096);
 }
 
-/* The same of version 2, in the last but one slot: pointers are the process's */
+/* The same of version 2; pointers are the process's. */
 static void test_second(void)
 {
     struct queue q = set_up(QUEUE2(2), 2);

@@ -45,7 +45,7 @@ static void kill_thread(void)
     }
 }
 
-/* With its files and what it had under way (F30, F31); one that sleeps stays. */
+/* With its files and its calls (F30, F31); one that sleeps stays. */
 static void restart_server(void)
 {
     struct process *p = any_process();
