@@ -13,6 +13,7 @@
 #include "system/replay.h"
 #include "tcg/helper-tcg.h"
 #include "internal.h"
+#include "observe.h"
 #include "trace.h"
 
 /*
@@ -136,6 +137,7 @@ void x86_uintr_deliver(CPUX86State *env)
     }
     trace_uintr_deliver(env_cpu(env)->cpu_index, vector, env->eip,
                         env->regs[R_ESP], stack, env->uintr.rr);
+    UINTR_TELL(deliver, env, vector);
     env->regs[R_ESP] = stack;
     env->eip = env->uintr.handler;
     env->eflags &= ~(TF_MASK | RF_MASK);                    /* R117 */
@@ -244,6 +246,7 @@ void helper_uiret(CPUX86State *env)
     }
     trace_uintr_uiret(env_cpu(env)->cpu_index, frame.rip, frame.rsp,
                       frame.rflags);
+    UINTR_TELL(uiret, env);
     env->eip = frame.rip;
     env->regs[R_ESP] = frame.rsp;                           /* R136 */
     cpu_load_eflags(env, frame.rflags, UIRET_EFLAGS);       /* R130 */

@@ -10,6 +10,7 @@
 #include "system/cpu-timers.h"
 #include "inject.h"
 #include "internal.h"
+#include "observe.h"
 #include "partition.h"
 #include "posted.h"
 #include "source.h"
@@ -35,10 +36,14 @@ static void send_message(InterruptSource from, uint32_t dest, uint8_t vector)
     x86_source_leave(outer);
 }
 
+static InterruptSource from_cpu(CPUState *cs)
+{
+    return (InterruptSource) { INTERRUPT_FROM_CPU, cs->cpu_index };
+}
+
 static void send_locked(CPUState *sender, uint32_t dest, uint8_t vector)
 {
-    send_message((InterruptSource) { INTERRUPT_FROM_CPU, sender->cpu_index },
-                 dest, vector);
+    send_message(from_cpu(sender), dest, vector);
 }
 
 /*
@@ -94,6 +99,14 @@ static bool in_x2apic_mode(const APICCommonState *apic)
     return apic->apicbase & MSR_IA32_APICBASE_EXTD;
 }
 
+static void lost(InterruptSource from, const char *why)
+{
+    trace_uintr_ipi_lost(from.id, why);
+    if (from.kind == INTERRUPT_FROM_CPU) {
+        UINTR_TELL(lost, qemu_get_cpu(from.id), why);
+    }
+}
+
 /* R59: software sees the ICR as if it had written it. */
 static void record_icr(APICCommonState *apic, uint32_t dest, uint8_t vector)
 {
@@ -107,7 +120,7 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     uint32_t dest;
 
     if (!apic || !(apic->apicbase & MSR_IA32_APICBASE_ENABLE)) {
-        trace_uintr_ipi_lost(env_cpu(env)->cpu_index, "local APIC disabled");
+        lost(from_cpu(env_cpu(env)), "local APIC disabled");
         return;
     }
     dest = in_x2apic_mode(apic) ?                           /* R56 */
@@ -115,7 +128,7 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     record_icr(apic, dest, nv);
     if (nv < APIC_FIRST_LEGAL_VECTOR) {                     /* R58 */
         apic->esr |= APIC_ESR_SEND_ILLEGAL_VECTOR;
-        trace_uintr_ipi_lost(env_cpu(env)->cpu_index, "illegal vector");
+        lost(from_cpu(env_cpu(env)), "illegal vector");
         return;
     }
     if (uintr_route(env_cpu(env), dest, nv)) {
@@ -129,7 +142,7 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     if (target) {
         post_unlocked(target, nv);
     } else if (nobody_has(dest)) {
-        trace_uintr_ipi_lost(env_cpu(env)->cpu_index, "no such local APIC");
+        lost(from_cpu(env_cpu(env)), "no such local APIC");
     } else {
         BQL_LOCK_GUARD();
         send_locked(env_cpu(env), dest, nv);
@@ -141,13 +154,13 @@ static bool inject(InterruptSource from, uint32_t apic_id, uint8_t vector)
     APICCommonState *target = apic_by_initial_id(apic_id);
 
     if (!target || vector < APIC_FIRST_LEGAL_VECTOR) {
-        trace_uintr_ipi_lost(from.id, target ? "illegal vector" :
-                             "global ID without a local APIC");
+        lost(from, target ? "illegal vector" :
+                   "global ID without a local APIC");
         return false;
     }
     /* The guest writes its xAPIC ID: it may name another CPU or all of them. */
     if (!in_x2apic_mode(target) && target->id != apic_id) {
-        trace_uintr_ipi_lost(from.id, "the xAPIC ID was changed");
+        lost(from, "the xAPIC ID was changed");
         return false;
     }
     send_message(from, apic_id, vector);
@@ -161,8 +174,7 @@ bool x86_uintr_has_apic(uint32_t initial_id)
 
 bool x86_uintr_inject(CPUState *sender, uint32_t apic_id, uint8_t vector)
 {
-    return inject((InterruptSource) { INTERRUPT_FROM_CPU, sender->cpu_index },
-                  apic_id, vector);
+    return inject(from_cpu(sender), apic_id, vector);
 }
 
 bool x86_uintr_inject_from_device(uint32_t requester_id, uint32_t apic_id,

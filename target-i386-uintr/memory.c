@@ -6,6 +6,7 @@
 #include "exec/cpu_ldst.h"
 #include "exec/exec-all.h"
 #include "internal.h"
+#include "observe.h"
 #include "trace.h"
 
 int uintr_supervisor_index(const CPUX86State *env)
@@ -46,7 +47,8 @@ bool uintr_upid_reach(CPUX86State *env, uint64_t address, void **host)
     int flags = probe(env, address, sizeof(UintrUpid), MMU_DATA_STORE,
                       uintr_supervisor_index(env), host);
 
-    if (*host && trace_event_get_state_backends(TRACE_UINTR_UPID_STORE)) {
+    if (*host && (uintr_observer ||
+                  trace_event_get_state_backends(TRACE_UINTR_UPID_STORE))) {
         uintr_watch_upid(address, *host);
     }
     return !(flags & TLB_INVALID_MASK);

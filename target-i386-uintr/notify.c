@@ -12,6 +12,7 @@
 #include "system/replay.h"
 #include "tcg/helper-tcg.h"
 #include "internal.h"
+#include "observe.h"
 #include "trace.h"
 
 /* R86: a fault of the processing was caused by an external event. */
@@ -33,6 +34,7 @@ static void acknowledge(X86CPU *cpu)
 
     assert(vector == cpu->env.uintr.uinv);
     trace_uintr_identify(CPU(cpu)->cpu_index, vector);
+    UINTR_TELL(identify, &cpu->env, vector);
     apic_dismiss_interrupt(uintr_apic(cpu));
 }
 
@@ -49,9 +51,11 @@ static bool probe_upid(CPUX86State *env, void **host)
 static void process(CPUX86State *env, void *host)
 {
     uint64_t low, pir = uintr_upid_take(env, env->uintr.pd, host, &low);
+    uint64_t old_rr = env->uintr.rr;
 
     env->uintr.rr |= pir;                                   /* R81 */
     uintr_set_request(env);
+    UINTR_TELL(take, env, &(UintrTake) { host, low, pir, old_rr });
     trace_uintr_notify(env_cpu(env)->cpu_index, env->hflags & HF_CPL_MASK,
                        env->uintr.uif, env->uintr.pd, low, pir,
                        env->uintr.rr);
@@ -154,6 +158,8 @@ bool x86_uintr_identify(X86CPU *cpu)
 
     if (found) {
         take_notification(cpu);
+    } else if (uintr_apic(cpu)) {
+        UINTR_TELL(to_idt, &cpu->env, apic_peek_interrupt(uintr_apic(cpu)));
     }
     return found;
 }

@@ -8,6 +8,7 @@
 #include "exec/translation-block.h"
 #include "tcg/helper-tcg.h"
 #include "internal.h"
+#include "observe.h"
 #include "trace.h"
 
 typedef struct Uitte {
@@ -119,7 +120,7 @@ static bool post_alone(CPUX86State *env, uint64_t address, uint8_t vector,
 
 /* R61: the write access is checked before reserved bits are. */
 static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
-                 uintptr_t ra)
+                 void **ram, uintptr_t ra)
 {
     void *host;
 
@@ -128,6 +129,7 @@ static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
         host = probe_write(env, entry->upid, sizeof(UintrUpid),
                            uintr_supervisor_index(env), ra);
     }
+    *ram = host;
     if (HAVE_CMPXCHG128 && host && !env_archcpu(env)->uintr.no_cmpxchg128) {
         return upid_post_to_ram(host, entry->vector, old);
     }
@@ -139,6 +141,7 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
     uintptr_t ra = GETPC();
     UintrUpid old;
     Uitte entry;
+    void *ram;
     uint8_t nv;
     uint32_t ndst;
     bool send;
@@ -146,7 +149,7 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
     check_index(env, index, ra);
     entry = read_uitte(env, index, ra);
     trace_page_fault(env, entry.upid, MMU_DATA_STORE, index, "UPID");
-    if (!post(env, &entry, &old, ra)) {
+    if (!post(env, &entry, &old, &ram, ra)) {
         refuse(env, EXCP0D_GPF, index, "reserved bit in UPID", ra);
     }
     nv = extract64(old.low, UPID_NV_SHIFT, UPID_NV_BITS);
@@ -155,6 +158,10 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
     trace_uintr_senduipi(env_cpu(env)->cpu_index, env->hflags & HF_CPL_MASK,
                          index, entry.vector, entry.upid, ndst, nv,
                          !!(old.low & UPID_ON), !!(old.low & UPID_SN), send);
+    UINTR_TELL(post, &(UintrPost) {
+        .cpu = env_cpu(env), .host = ram, .linear = entry.upid, .old = old,
+        .vector = entry.vector, .sent = send,
+    });
     if (send) {
         env_cpu(env)->mem_io_pc = ra;       /* for whoever refuses it */
         uintr_send_notification(env, nv, ndst);

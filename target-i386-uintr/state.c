@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "internal.h"
+#include "observe.h"
 #include "trace.h"
 
 /* Runs on the CPU's own thread, or while that CPU cannot run. */
@@ -52,11 +53,13 @@ bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr, uint64_t value)
 {
     CPUX86UintrState *u = &env->uintr;
     bool ok = uintr_present(env);
+    uint64_t old_rr = u->rr;
 
     switch (msr) {
     case UINTR_MSR_RR:                                      /* R13, R90 */
         if (ok) {
             uintr_set_rr(env, value);
+            UINTR_TELL(replace, env, old_rr, UINTR_REPLACED_WRMSR, NULL);
         }
         break;
     case UINTR_MSR_HANDLER:                                 /* R14 */

@@ -18,6 +18,7 @@
 #include "tcg/helper-tcg.h"
 #include "tcg/insn-start-words.h"
 #include "internal.h"
+#include "observe.h"
 #include "trace.h"
 #include "where.h"
 
@@ -25,8 +26,14 @@
 /* A guest may make up as many as it likes. */
 #define MOST_UPIDS 4096
 
-/* RAM address of a UPID -> its linear address when it was first seen. */
-static GHashTable *upids;
+typedef struct Watched {
+    uint64_t linear;                /* when it was first seen */
+    void *host;
+} Watched;
+
+const UintrObserver *uintr_observer;
+
+static GHashTable *upids;           /* RAM address of a UPID -> Watched */
 static GHashTable *pages;           /* RAM addresses of their pages */
 static QemuMutex lock;
 
@@ -43,14 +50,15 @@ static bool page_is_watched(ram_addr_t page)
     return g_hash_table_contains(pages, &key);
 }
 
-/* False if none is there; else also its linear address. */
-static bool find_upid(uint64_t ram, uint64_t *linear)
+static bool find_upid(uint64_t ram, Watched *upid)
 {
-    uint64_t *found;
+    Watched *found;
     QEMU_LOCK_GUARD(&lock);
 
     found = g_hash_table_lookup(upids, &ram);
-    *linear = found ? *found : 0;
+    if (found) {
+        *upid = *found;
+    }
     return found;
 }
 
@@ -69,24 +77,33 @@ uint64_t uintr_rip_of(CPUX86State *env, uintptr_t ra)
     return env->hflags & HF_CS64_MASK ? data[0] : (uint32_t)(data[0] - base);
 }
 
+static void tell(const UintrStore *store, uint64_t linear)
+{
+    trace_uintr_upid_store(store->cpu ? store->cpu->cpu_index : -1, store->rip,
+                           linear, store->offset, store->size);
+    UINTR_TELL(store, store);
+}
+
 static void on_store(CPUState *cs, ram_addr_t addr, ram_addr_t size,
                      uintptr_t ra)
 {
     CPUX86State *env = cs ? cpu_env(cs) : NULL;
-    uint64_t linear;
+    Watched found;
 
     if (env && env_archcpu(env)->uintr.own_access) {
         return;
     }
     for (ram_addr_t upid = QEMU_ALIGN_DOWN(addr, UPID_ALIGN);
          upid < addr + size; upid += UPID_ALIGN) {
-        if (find_upid(upid, &linear)) {
+        if (find_upid(upid, &found)) {
             ram_addr_t first = MAX(addr, upid);
+            UintrStore store = {
+                .cpu = cs, .rip = env ? uintr_rip_of(env, ra) : 0,
+                .host = found.host, .offset = first - upid,
+                .size = MIN(addr + size, upid + UPID_ALIGN) - first,
+            };
 
-            trace_uintr_upid_store(env ? cs->cpu_index : -1,
-                                   env ? uintr_rip_of(env, ra) : 0, linear,
-                                   first - upid,
-                                   MIN(addr + size, upid + UPID_ALIGN) - first);
+            tell(&store, found.linear);
         }
     }
 }
@@ -105,7 +122,7 @@ static void start_watching(void)
 }
 
 /* True if the page was not watched before. */
-static bool remember(uint64_t ram, uint64_t linear)
+static bool remember(uint64_t ram, Watched upid)
 {
     QEMU_LOCK_GUARD(&lock);
 
@@ -113,20 +130,42 @@ static bool remember(uint64_t ram, uint64_t linear)
         g_hash_table_size(upids) >= MOST_UPIDS) {
         return false;
     }
-    g_hash_table_insert(upids, boxed(ram), boxed(linear));
+    g_hash_table_insert(upids, boxed(ram), g_memdup2(&upid, sizeof(upid)));
     return g_hash_table_add(pages, boxed(ram & TARGET_PAGE_MASK));
+}
+
+/* Every post asks: most ask for one that was asked for just before. */
+static bool seen_lately(void *host)
+{
+    static void *lately[64];
+    void **slot = &lately[(uintptr_t)host / UPID_ALIGN % ARRAY_SIZE(lately)];
+    bool seen = qatomic_read(slot) == host;
+
+    if (!seen) {
+        qatomic_set(slot, host);
+    }
+    return seen;
 }
 
 void uintr_watch_upid(uint64_t linear, void *host)
 {
     static gsize once;
-    ram_addr_t ram = qemu_ram_addr_from_host(host);
+    ram_addr_t ram;
 
+    if (seen_lately(host)) {
+        return;
+    }
+    ram = qemu_ram_addr_from_host(host);
     if (g_once_init_enter(&once)) {
         start_watching();
         g_once_init_leave(&once, 1);
     }
-    if (ram != RAM_ADDR_INVALID && remember(ram, linear)) {
+    if (ram != RAM_ADDR_INVALID && remember(ram, (Watched) { linear, host })) {
         tlb_protect_code(ram);
     }
+}
+
+void uintr_observe(const UintrObserver *observer)
+{
+    uintr_observer = observer;
 }

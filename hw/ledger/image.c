@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Vectors that a task takes with it: UIRR in a saved component 14.
+ *
+ * XSAVES leaves UIRR in the CPU as it was, so for a while the same vectors
+ * are in two places; the CPU has them until its UIRR is replaced, then the
+ * image has them.  One that is delivered or replaced by then is no longer in
+ * the image, whatever the memory says: who restores it makes it up.
+ */
+#include "qemu/osdep.h"
+#include "qemu/lockable.h"
+#include "ledger.h"
+
+#define EACH_VECTOR(vector, rr)                                         \
+    uint64_t left_ = (rr); left_ && ((vector) = ctz64(left_), true);    \
+    left_ &= left_ - 1
+
+static void drop(UintrLedger *l, LedgerImage *image)
+{
+    g_hash_table_remove(l->images, image->host);
+}
+
+/* The CPU's vectors are saved elsewhere now, or are no copy any more. */
+static void release_copy(UintrLedger *l, LedgerCpu *c)
+{
+    if (c->copy) {
+        drop(l, c->copy);
+        c->copy = NULL;
+    }
+}
+
+static void overwrite(UintrLedger *l, void *host)
+{
+    LedgerImage *image = g_hash_table_lookup(l->images, host);
+    int vector;
+
+    if (!image) {
+        return;
+    }
+    for (int i = 0; i < LEDGER_CPUS; i++) {
+        if (l->cpu[i].copy == image) {
+            l->cpu[i].copy = NULL;
+        }
+    }
+    if (!image->copied) {
+        for (EACH_VECTOR(vector, image->rr)) {
+            ledger_discard(image->owner[vector], vector,
+                           LEDGER_BY_OVERWRITING);
+        }
+    }
+    drop(l, image);
+}
+
+void ledger_save(UintrLedger *l, LedgerCpu *c, void *host)
+{
+    LedgerImage *image;
+    QEMU_LOCK_GUARD(&l->lock);
+
+    overwrite(l, host);
+    release_copy(l, c);
+    if (!c->rr || !host) {
+        return;
+    }
+    image = g_new0(LedgerImage, 1);
+    image->host = host;
+    image->rr = c->rr;
+    image->copied = true;
+    memcpy(image->owner, c->owner, sizeof(image->owner));
+    g_hash_table_insert(l->images, host, image);
+    c->copy = image;
+}
+
+void ledger_forget_copy(LedgerCpu *c, int vector)
+{
+    if (c->copy) {
+        c->copy->rr &= ~(1ULL << vector);
+    }
+}
+
+/* What UIRR held goes on in the image, stays by chance, or is gone. */
+static void leave(UintrLedger *l, LedgerCpu *c, uint64_t kept,
+                  LedgerCause cause)
+{
+    uint64_t saved = c->copy ? c->copy->rr : 0;
+    int vector;
+
+    for (EACH_VECTOR(vector, c->rr & ~saved & ~kept)) {
+        ledger_discard(c->owner[vector], vector, cause);
+    }
+    c->rr &= ~saved & kept;
+    if (c->copy) {
+        c->copy->copied = false;
+        c->copy = NULL;
+    }
+}
+
+static void enter_from_image(UintrLedger *l, LedgerCpu *c, uint64_t rr,
+                             void *host)
+{
+    LedgerImage *image = host ? g_hash_table_lookup(l->images, host) : NULL;
+    uint64_t found = image && !image->copied ? image->rr & rr : 0;
+    int vector;
+
+    for (EACH_VECTOR(vector, found)) {
+        c->owner[vector] = image->owner[vector];
+    }
+    c->rr |= found;
+    if (found) {
+        image->rr &= ~found;
+    }
+}
+
+static void make_up(UintrLedger *l, LedgerCpu *c, uint64_t rr,
+                    LedgerCause cause)
+{
+    int vector;
+
+    for (EACH_VECTOR(vector, rr & ~c->rr)) {
+        c->owner[vector] = l->none;
+        ledger_inject(l->none, vector, cause);
+    }
+    c->rr = rr;
+}
+
+void ledger_replace(UintrLedger *l, LedgerCpu *c, uint64_t rr, void *host,
+                    LedgerCause cause)
+{
+    QEMU_LOCK_GUARD(&l->lock);
+
+    leave(l, c, cause == LEDGER_BY_WRMSR ? rr : 0, cause);
+    enter_from_image(l, c, rr, host);
+    make_up(l, c, rr, cause);
+}

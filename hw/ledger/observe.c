@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Events of user interrupts, booked. Runs in the thread of the CPU at hand. */
+#include "qemu/osdep.h"
+#include "qemu/atomic.h"
+#include "hw/core/cpu.h"
+#include "ledger.h"
+
+static LedgerCpu *books_of(CPUX86State *env)
+{
+    return ledger_cpu(uintr_ledger, env_cpu(env));
+}
+
+static void note(CPUX86State *env, LedgerKind kind, LedgerUpid *u,
+                 int vector, uint64_t value)
+{
+    ledger_write(uintr_ledger, env_cpu(env), (LedgerEntry) {
+        .rip = env->eip, .value = value, .upid = u, .kind = kind,
+        .vector = vector,
+    });
+}
+
+/* How a UPID is known to people; more than a few names help nobody. */
+static void name_it(LedgerUpid *u, uint64_t linear)
+{
+    unsigned known = qatomic_read(&u->aliases);
+
+    for (unsigned i = 0; i < known; i++) {
+        if (u->linear[i] == linear) {
+            return;
+        }
+    }
+    if (known < LEDGER_ALIASES) {
+        u->linear[known] = linear;
+        qatomic_set(&u->aliases, known + 1);
+    }
+}
+
+/* While CPUs take turns, PIR as an event found it shows what others did. */
+static void look(LedgerUpid *u, uint64_t pir)
+{
+    if (uintr_ledger->exact && u->host && pir != u->expected) {
+        ledger_settle(u, pir);
+    }
+}
+
+static void expect(LedgerUpid *u, uint64_t pir)
+{
+    if (uintr_ledger->exact) {
+        u->expected = pir;
+    }
+}
+
+/* Not RAM: nobody could keep its books. */
+static void on_post(const UintrPost *post)
+{
+    UintrLedger *l = uintr_ledger;
+    uint64_t bit = 1ULL << post->vector;
+    LedgerUpid *u = ledger_upid(l, ledger_cpu(l, post->cpu), post->host);
+
+    if (!post->host) {
+        return;
+    }
+    name_it(u, post->linear);
+    look(u, post->old.pir);
+    qatomic_inc(&u->sender.posted[post->vector]);
+    if (post->old.pir & bit) {
+        qatomic_inc(&u->sender.coalesced[post->vector]);
+    }
+    expect(u, post->old.pir | bit);
+    ledger_write(l, post->cpu, (LedgerEntry) {
+        .rip = post->cpu ? cpu_env(post->cpu)->eip : 0, .value = post->old.low,
+        .upid = u, .kind = post->sent ? LEDGER_POST_SENT : LEDGER_POST,
+        .vector = post->vector,
+    });
+}
+
+/* A UPID in memory that is no RAM: its vectors are of no UPID. */
+static void take_vector(LedgerCpu *c, LedgerUpid *u, int vector)
+{
+    if (u->host) {
+        qatomic_inc(&u->receiver.taken[vector]);
+    } else {
+        ledger_inject(u, vector, LEDGER_BY_DEVICE);
+    }
+    if (c->rr >> vector & 1) {
+        qatomic_inc(&u->receiver.coalesced[vector]);
+    } else {
+        c->owner[vector] = u;
+    }
+}
+
+/* A reset does not say that it has emptied UIRR. */
+static void catch_up(LedgerCpu *c, uint64_t rr)
+{
+    if (c->rr != rr) {
+        ledger_replace(uintr_ledger, c, rr, NULL, LEDGER_BY_RESET);
+    }
+}
+
+static void on_take(CPUX86State *env, const UintrTake *take)
+{
+    LedgerCpu *c = books_of(env);
+    LedgerUpid *u = ledger_upid(uintr_ledger, c, take->host);
+
+    catch_up(c, take->rr);
+    name_it(u, env->uintr.pd);
+    look(u, take->pir);
+    for (uint64_t left = take->pir; left; left &= left - 1) {
+        take_vector(c, u, ctz64(left));
+    }
+    expect(u, 0);
+    c->rr |= take->pir;
+    note(env, LEDGER_TAKE, u, 0, take->pir);
+}
+
+static void on_deliver(CPUX86State *env, uint8_t vector)
+{
+    LedgerCpu *c = books_of(env);
+
+    catch_up(c, env->uintr.rr);
+    qatomic_inc(&c->owner[vector]->receiver.delivered[vector]);
+    ledger_forget_copy(c, vector);
+    c->rr &= ~(1ULL << vector);
+    note(env, LEDGER_DELIVER, c->owner[vector], vector, c->rr);
+}
+
+static void on_uiret(CPUX86State *env)
+{
+    note(env, LEDGER_UIRET, NULL, 0, env->uintr.rr);
+}
+
+static void on_replace(CPUX86State *env, uint64_t old_rr, UintrReplaced how,
+                       void *image)
+{
+    LedgerCpu *c = books_of(env);
+    bool wrmsr = how == UINTR_REPLACED_WRMSR;
+
+    catch_up(c, old_rr);
+    ledger_replace(uintr_ledger, c, env->uintr.rr, image,
+                   wrmsr ? LEDGER_BY_WRMSR : LEDGER_BY_XRSTORS);
+    note(env, wrmsr ? LEDGER_WRMSR : LEDGER_RESTORE, NULL, 0, env->uintr.rr);
+}
+
+static void on_save(CPUX86State *env, void *image)
+{
+    LedgerCpu *c = books_of(env);
+
+    catch_up(c, env->uintr.rr);
+    ledger_save(uintr_ledger, c, image);
+    note(env, LEDGER_SAVE, NULL, 0, env->uintr.rr);
+}
+
+static void on_lost(CPUState *sender, const char *why)
+{
+    note(cpu_env(sender), LEDGER_LOST, NULL, 0, (uintptr_t)why);
+}
+
+static void on_identify(CPUX86State *env, uint8_t vector)
+{
+    note(env, LEDGER_IDENTIFY, NULL, vector, 0);
+}
+
+static void on_to_idt(CPUX86State *env, uint8_t vector)
+{
+    note(env, LEDGER_TO_IDT, NULL, vector, env->uintr.uinv);
+}
+
+static void on_store(const UintrStore *store)
+{
+    UintrLedger *l = uintr_ledger;
+    LedgerUpid *u = ledger_upid(l, ledger_cpu(l, store->cpu), store->host);
+
+    u->last_store = (LedgerStore) {
+        .rip = store->rip, .cpu = store->cpu ? store->cpu->cpu_index : -1,
+        .offset = store->offset, .size = store->size, .seen = true,
+    };
+    u->last_store.time = ledger_write(l, store->cpu, (LedgerEntry) {
+        .rip = store->rip, .value = store->offset, .upid = u,
+        .kind = LEDGER_STORE,
+    })->time;
+}
+
+const UintrObserver ledger_observer = {
+    .post = on_post,
+    .lost = on_lost,
+    .identify = on_identify,
+    .to_idt = on_to_idt,
+    .take = on_take,
+    .deliver = on_deliver,
+    .uiret = on_uiret,
+    .replace = on_replace,
+    .save = on_save,
+    .store = on_store,
+};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What becomes of user interrupts, told to one listener: the ledger.
+ *
+ * Without a listener each of these is a load and a branch.  Calls come from
+ * the thread of the CPU that they name, with or without the big lock; those
+ * about one CPU never overlap, those about one UPID may.  A UPID or image is
+ * named by its host address, so that all its aliases are one; null stands
+ * for memory that is not RAM.
+ */
+#ifndef TARGET_I386_UINTR_OBSERVE_H
+#define TARGET_I386_UINTR_OBSERVE_H
+
+#include "cpu.h"
+#include "upid.h"
+
+typedef struct UintrPost {
+    CPUState *cpu;              /* null for a device */
+    void *host;
+    uint64_t linear;            /* how the sender names it */
+    UintrUpid old;
+    uint8_t vector;
+    bool sent;                  /* a notification follows */
+} UintrPost;
+
+typedef struct UintrTake {
+    void *host;
+    uint64_t low, pir;          /* as they were */
+    uint64_t rr;                /* UIRR before */
+} UintrTake;
+
+/* Why UIRR has another value as a whole. */
+typedef enum UintrReplaced {
+    UINTR_REPLACED_WRMSR,
+    UINTR_REPLACED_XRSTORS,
+} UintrReplaced;
+
+typedef struct UintrStore {
+    CPUState *cpu;              /* null for a device */
+    uint64_t rip;
+    void *host;                 /* of the UPID; it is not stored yet */
+    unsigned offset, size;
+} UintrStore;
+
+typedef struct UintrObserver {
+    void (*post)(const UintrPost *post);
+    void (*lost)(CPUState *sender, const char *why);
+    void (*identify)(CPUX86State *env, uint8_t vector);
+    void (*to_idt)(CPUX86State *env, uint8_t vector);
+    void (*take)(CPUX86State *env, const UintrTake *take);
+    void (*deliver)(CPUX86State *env, uint8_t vector);
+    void (*uiret)(CPUX86State *env);
+    /* UIRR is the new one already. */
+    void (*replace)(CPUX86State *env, uint64_t old_rr, UintrReplaced how,
+                    void *image);
+    void (*save)(CPUX86State *env, void *image);
+    void (*store)(const UintrStore *store);
+} UintrObserver;
+
+/* One listener at a time; null ends it.  No CPU runs meanwhile. */
+void uintr_observe(const UintrObserver *observer);
+
+extern const UintrObserver *uintr_observer;
+
+#define UINTR_TELL(event, ...)                                  \
+    do {                                                        \
+        const UintrObserver *listener_ = uintr_observer;        \
+                                                                \
+        if (unlikely(listener_)) {                              \
+            listener_->event(__VA_ARGS__);                      \
+        }                                                       \
+    } while (0)
+
+#endif
