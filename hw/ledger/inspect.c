@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The books as a QOM property, and as a file when QEMU ends.  CPUs stand
- * still while they are read.
+ * Books and events as QOM properties, and as a file when QEMU ends.  CPUs
+ * stand still while they are read.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -125,15 +125,92 @@ static void visit_books(Visitor *v, const char *name, UintrLedger *l,
     visit_end_list(v, NULL);
 }
 
-static void get_books(Object *obj, Visitor *v, const char *name,
-                      void *opaque, Error **errp)
+/* ---- Events ---- */
+
+static const char *const kind_names[] = {
+    [LEDGER_POST] = "post",
+    [LEDGER_POST_SENT] = "post-sent",
+    [LEDGER_LOST] = "lost",
+    [LEDGER_IDENTIFY] = "identify",
+    [LEDGER_TO_IDT] = "to-idt",
+    [LEDGER_TAKE] = "take",
+    [LEDGER_DELIVER] = "deliver",
+    [LEDGER_UIRET] = "uiret",
+    [LEDGER_SAVE] = "save",
+    [LEDGER_RESTORE] = "restore",
+    [LEDGER_WRMSR] = "wrmsr",
+    [LEDGER_STORE] = "store",
+};
+
+static void visit_event(Visitor *v, int cpu, const LedgerEntry *entry)
+{
+    const char *kind = kind_names[entry->kind];
+    int64_t number = cpu < LEDGER_DEVICES ? cpu : -1;
+
+    visit_start_struct(v, NULL, NULL, 0, &error_abort);
+    put(v, "time", entry->time);
+    visit_type_int(v, "cpu", &number, &error_abort);
+    visit_type_str(v, "event", (char **)&kind, &error_abort);
+    put(v, "rip", entry->rip);
+    put(v, "vector", entry->vector);
+    put(v, "value", entry->value);
+    if (entry->upid) {
+        put(v, "upid", entry->upid->number);
+    }
+    visit_end_struct(v, NULL);
+}
+
+/* The rings, merged in the order of time: the oldest entry not yet told. */
+static int oldest(UintrLedger *l, const uint64_t *told)
+{
+    int found = -1;
+    int64_t time = INT64_MAX;
+
+    for (int i = 0; i < ARRAY_SIZE(l->cpu); i++) {
+        const LedgerCpu *c = &l->cpu[i];
+
+        if (told[i] < c->written &&
+            c->entries[told[i] % l->history].time < time) {
+            time = c->entries[told[i] % l->history].time;
+            found = i;
+        }
+    }
+    return found;
+}
+
+static void visit_events(Visitor *v, const char *name, UintrLedger *l,
+                         Error **errp)
+{
+    uint64_t told[ARRAY_SIZE(l->cpu)];
+    int cpu;
+
+    if (!visit_start_list(v, name, NULL, 0, errp)) {
+        return;
+    }
+    for (cpu = 0; cpu < ARRAY_SIZE(l->cpu); cpu++) {
+        told[cpu] = l->cpu[cpu].written -
+                    MIN(l->cpu[cpu].written, l->history);
+    }
+    while ((cpu = oldest(l, told)) >= 0) {
+        visit_event(v, cpu, &l->cpu[cpu].entries[told[cpu]++ % l->history]);
+    }
+    visit_end_list(v, NULL);
+}
+
+/* ---- Properties ---- */
+
+typedef void VisitFn(Visitor *v, const char *name, UintrLedger *l,
+                     Error **errp);
+
+static void get_list(Object *obj, Visitor *v, const char *name, void *visit,
+                     Error **errp)
 {
     bool running = runstate_is_running();
 
     if (running) {
         pause_all_vcpus();
     }
-    visit_books(v, name, UINTR_LEDGER(obj), errp);
+    ((VisitFn *)visit)(v, name, UINTR_LEDGER(obj), errp);
     if (running) {
         resume_all_vcpus();
     }
@@ -141,25 +218,30 @@ static void get_books(Object *obj, Visitor *v, const char *name,
 
 void ledger_inspect_class_init(ObjectClass *oc)
 {
-    object_class_property_add(oc, "books", "list", get_books, NULL, NULL,
-                              NULL);
+    object_class_property_add(oc, "books", "list", get_list, NULL, NULL,
+                              visit_books);
+    object_class_property_add(oc, "events", "list", get_list, NULL, NULL,
+                              visit_events);
 }
 
 /* ---- The report at the end ---- */
 
 void ledger_report(UintrLedger *l)
 {
-    QObject *books = NULL;
-    Visitor *v = qobject_output_visitor_new(&books);
+    QObject *report = NULL;
+    Visitor *v = qobject_output_visitor_new(&report);
     g_autoptr(GString) text = NULL;
     g_autoptr(GError) error = NULL;
 
-    visit_books(v, NULL, l, &error_abort);
-    visit_complete(v, &books);
+    visit_start_struct(v, NULL, NULL, 0, &error_abort);
+    visit_books(v, "books", l, &error_abort);
+    visit_events(v, "events", l, &error_abort);
+    visit_end_struct(v, NULL);
+    visit_complete(v, &report);
     visit_free(v);
-    text = qobject_to_json_pretty(books, true);
+    text = qobject_to_json_pretty(report, true);
     g_string_append_c(text, '\n');
-    qobject_unref(books);
+    qobject_unref(report);
     if (!g_file_set_contents(l->report, text->str, text->len, &error)) {
         error_report("uintr-ledger: no report: %s", error->message);
     }

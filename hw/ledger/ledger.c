@@ -4,8 +4,8 @@
  *
  * QEMU interface (docs/ledger.md):
  *  + property "history": entries kept for each CPU
- *  + property "report": a file for the books when QEMU ends
- *  + read-only property "books"
+ *  + property "report": a file for both when QEMU ends
+ *  + read-only properties "books" and "events"
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"

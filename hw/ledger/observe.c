@@ -152,7 +152,7 @@ static void on_save(CPUX86State *env, void *image)
 
 static void on_lost(CPUState *sender, const char *why)
 {
-    note(cpu_env(sender), LEDGER_LOST, NULL, 0, (uintptr_t)why);
+    note(cpu_env(sender), LEDGER_LOST, NULL, 0, 0);
 }
 
 static void on_identify(CPUX86State *env, uint8_t vector)

@@ -248,6 +248,17 @@ static void test_aliases(void)
         .posted = 2, .delivered = 1, .coalesced = 1 });
 }
 
+static void test_events(void)
+{
+    extern char ledger_post[];
+
+    begin();
+    printf("POST AT 0x%lx\n", (uint64_t)ledger_post);
+    asm volatile("nop; .globl ledger_post; ledger_post: " SENDUIPI_RAX_BYTES
+                 : : "a"(0ull) : "memory");
+    deliver();
+}
+
 const struct test tests[] = {
     { "delivered", test_delivered },
     { "coalesced-in-pir", test_coalesced_in_pir },
@@ -264,5 +275,6 @@ const struct test tests[] = {
     { "overwritten", test_overwritten },
     { "stale-image", test_stale_image },
     { "aliases", test_aliases },
+    { "events", test_events },
     {}
 };
