@@ -9,11 +9,13 @@
 #include "qemu/error-report.h"
 #include "hw/acpi/ich9.h"
 #include "hw/boards.h"
+#include "hw/i386/apic_internal.h"
 #include "hw/i386/e820_memory_layout.h"
 #include "hw/i386/x86-iommu.h"
 #include "hw/pci-host/q35.h"
 #include "hw/pci/pci.h"
 #include "hw/qdev-core.h"
+#include "hw/qdev-properties.h"
 #include "hw/southbridge/ich9.h"
 #include "system/reset.h"
 #include "system/runstate.h"
@@ -175,11 +177,20 @@ static void on_machine_done(Notifier *n, void *unused)
     qemu_register_reset(on_reset, NULL);
 }
 
+/*
+ * A device that patches the code of any CPU which uses its local APIC's task
+ * priority, at the wish of whoever writes to its port.
+ */
+static GlobalProperty without_vapic = {
+    .driver = TYPE_APIC_COMMON, .property = "vapic", .value = "off",
+};
+
 static DeviceListener device_listener = { .realize = on_device };
 static Notifier machine_done = { .notify = on_machine_done };
 
 void partition_watch_machine(void)
 {
+    qdev_prop_register_global(&without_vapic);
     device_listener_register(&device_listener);
     qemu_add_machine_init_done_notifier(&machine_done);
 }
