@@ -119,7 +119,8 @@ static unsigned in_cpus(UintrLedger *l, LedgerUpid *u, int vector)
     unsigned count = 0;
 
     for (int i = 0; i < LEDGER_CPUS; i++) {
-        count += l->cpu[i].rr >> vector & 1 && l->cpu[i].owner[vector] == u;
+        count += (l->cpu[i].rr & ~l->cpu[i].ghosts) >> vector & 1 &&
+                 l->cpu[i].owner[vector] == u;
     }
     return count;
 }

@@ -5,9 +5,12 @@
  * XSAVES leaves UIRR in the CPU as it was, so for a while the same vectors
  * are in two places; the CPU has them until its UIRR is replaced, then the
  * image has them.  One that is delivered or replaced by then is no longer in
- * the image, whatever the memory says: who restores it makes it up.
+ * the image, whatever the memory says: who restores it makes it up.  If
+ * another CPU restores the image before, what is left in the first one's UIRR
+ * is a ghost: nobody's vector, until that UIRR is replaced.
  */
 #include "qemu/osdep.h"
+#include "qemu/atomic.h"
 #include "qemu/lockable.h"
 #include "ledger.h"
 
@@ -58,12 +61,12 @@ void ledger_save(UintrLedger *l, LedgerCpu *c, void *host)
 
     overwrite(l, host);
     release_copy(l, c);
-    if (!c->rr || !host) {
+    if (!(c->rr & ~c->ghosts) || !host) {
         return;
     }
     image = g_new0(LedgerImage, 1);
     image->host = host;
-    image->rr = c->rr;
+    image->rr = c->rr & ~c->ghosts;
     image->copied = true;
     memcpy(image->owner, c->owner, sizeof(image->owner));
     g_hash_table_insert(l->images, host, image);
@@ -84,23 +87,39 @@ static void leave(UintrLedger *l, LedgerCpu *c, uint64_t kept,
     uint64_t saved = c->copy ? c->copy->rr : 0;
     int vector;
 
-    for (EACH_VECTOR(vector, c->rr & ~saved & ~kept)) {
+    for (EACH_VECTOR(vector, c->rr & ~saved & ~kept & ~c->ghosts)) {
         ledger_discard(c->owner[vector], vector, cause);
     }
-    c->rr &= ~saved & kept;
+    c->rr &= ~saved & kept & ~c->ghosts;
+    qatomic_set(&c->ghosts, 0);
     if (c->copy) {
         c->copy->copied = false;
         c->copy = NULL;
     }
 }
 
+/* The CPU that saved it is in its kernel, on the way to another task. */
+static void turn_into_ghosts(UintrLedger *l, LedgerImage *image, uint64_t rr)
+{
+    for (int i = 0; i < LEDGER_CPUS; i++) {
+        if (l->cpu[i].copy == image) {
+            qatomic_or(&l->cpu[i].ghosts, image->rr & rr);
+            l->cpu[i].copy = NULL;
+        }
+    }
+    image->copied = false;
+}
+
 static void enter_from_image(UintrLedger *l, LedgerCpu *c, uint64_t rr,
                              void *host)
 {
     LedgerImage *image = host ? g_hash_table_lookup(l->images, host) : NULL;
-    uint64_t found = image && !image->copied ? image->rr & rr : 0;
+    uint64_t found = image ? image->rr & rr : 0;
     int vector;
 
+    if (found && image->copied) {
+        turn_into_ghosts(l, image, rr);
+    }
     for (EACH_VECTOR(vector, found)) {
         c->owner[vector] = image->owner[vector];
     }

@@ -109,6 +109,7 @@ typedef struct LedgerCpu {
     uint64_t rr;            /* UIRR by the books */
     LedgerUpid *owner[UINTR_VECTORS];
     LedgerImage *copy;      /* where the same vectors were saved */
+    uint64_t ghosts;        /* saved, and restored on another CPU since */
     LedgerUpid *near[16];   /* UPIDs found lately */
     uint64_t written;       /* entries, since the start */
     LedgerEntry *entries;   /* the last ones, a ring */

@@ -82,10 +82,11 @@ static void take_vector(LedgerCpu *c, LedgerUpid *u, int vector)
     } else {
         ledger_inject(u, vector, LEDGER_BY_DEVICE);
     }
-    if (c->rr >> vector & 1) {
+    if ((c->rr & ~c->ghosts) >> vector & 1) {
         qatomic_inc(&u->receiver.coalesced[vector]);
     } else {
         c->owner[vector] = u;
+        qatomic_and(&c->ghosts, ~(1ULL << vector));
     }
 }
 
@@ -118,6 +119,11 @@ static void on_deliver(CPUX86State *env, uint8_t vector)
     LedgerCpu *c = books_of(env);
 
     catch_up(c, env->uintr.rr);
+    if (c->ghosts >> vector & 1) {      /* twice, then: here it is made up */
+        c->owner[vector] = uintr_ledger->none;
+        ledger_inject(uintr_ledger->none, vector, LEDGER_BY_XRSTORS);
+        qatomic_and(&c->ghosts, ~(1ULL << vector));
+    }
     qatomic_inc(&c->owner[vector]->receiver.delivered[vector]);
     ledger_forget_copy(c, vector);
     c->rr &= ~(1ULL << vector);

@@ -243,7 +243,7 @@ static void test_hash(void)
     for (int i = 0; i < count; i++) {
         hash = random64(&hash) ^ workers[i].hash ^ reset_log->counts[i];
     }
-    printf("HASH %lx\n", hash ^ rdtsc());
+    printf("HASH %016lx\n", hash ^ rdtsc());
 }
 
 /* ---- PAUSE gives the rest of a slice away ---- */

@@ -264,6 +264,26 @@ static void test_delivered_after_save(void)
     BOOK_OF_NONE(.injected = 1, .pending = 1);
 }
 
+static void restore_here(uint64_t image)
+{
+    xsave_enable_all();
+    uintr_enable();
+    restore((struct area *)image);
+}
+
+/* The task goes to another CPU before this one has another task's state. */
+static void test_restored_elsewhere(void)
+{
+    begin();
+    post(1);
+    take();
+    save(area);
+    smp_run(1, restore_here, (uint64_t)area);
+    smp_wait(1);
+    switch_away();
+    BOOK(.posted = 1, .pending = 1);
+}
+
 /* The same UPID by the addresses of ring 0 and of ring 3. */
 static void test_aliases(void)
 {
@@ -305,6 +325,7 @@ const struct test tests[] = {
     { "overwritten", test_overwritten },
     { "stale-image", test_stale_image },
     { "delivered-after-save", test_delivered_after_save },
+    { "restored-elsewhere", test_restored_elsewhere },
     { "aliases", test_aliases },
     { "events", test_events },
     {}
