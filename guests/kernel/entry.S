@@ -4,44 +4,8 @@
  * kernel and anything in ring 3, so it is exchanged at each crossing.
  */
 #include "layout.h"
+#include "registers.inc"
 #include "stubs.inc"
-
-        .macro PUSH_REGISTERS
-        push    %rax
-        push    %rcx
-        push    %rdx
-        push    %rbx
-        push    %rbp
-        push    %rsi
-        push    %rdi
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
-        .endm
-
-        .macro POP_REGISTERS
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rdi
-        pop     %rsi
-        pop     %rbp
-        pop     %rbx
-        pop     %rdx
-        pop     %rcx
-        pop     %rax
-        add     $16, %rsp               /* vector, error code */
-        .endm
 
 /* With RSP at the return address: is it ring 3? */
         .macro SWAPGS_IF_USER cs

@@ -24,13 +24,6 @@ static void count_stranger(struct frame *f)
     (void)f;
 }
 
-static void on_timer(struct frame *f)
-{
-    (void)f;
-    cyclic_tick(&task);
-    apic_eoi();
-}
-
 static uint64_t pattern(uint64_t i)
 {
     return i * 0x9e3779b97f4a7c15 ^ i >> 3;
@@ -64,15 +57,6 @@ static void listen(void)
         }
     }
     trap_handle(VEC_NMI, count_stranger);
-    trap_handle(CYCLIC_VECTOR, on_timer);
-}
-
-static void begin_cyclic_task(void)
-{
-    apic_write(APIC_TIMER_DIV, CYCLIC_DIVIDE_BY_1);
-    apic_write(APIC_LVT_TIMER, CYCLIC_PERIODIC | CYCLIC_VECTOR);
-    cyclic_begin(&task, PERIOD);
-    apic_write(APIC_TIMER_INIT, CYCLIC_COUNT(PERIOD));
 }
 
 static void be_attacked(void)
@@ -103,7 +87,7 @@ static void test_victim(void)
     fill_memory();
     before = hash_memory();
     listen();
-    begin_cyclic_task();
+    cyclic_task_begin(&task, PERIOD);
     be_attacked();
     apic_write(APIC_TIMER_INIT, 0);
     after = hash_memory();

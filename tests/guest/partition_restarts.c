@@ -37,20 +37,9 @@ static struct {
 static struct cyclic task;
 static uint64_t words[WORDS];
 
-static void on_timer(struct frame *f)
-{
-    (void)f;
-    cyclic_tick(&task);
-    apic_eoi();
-}
-
 static void begin_cyclic_task(void)
 {
-    trap_handle(CYCLIC_VECTOR, on_timer);
-    apic_write(APIC_TIMER_DIV, CYCLIC_DIVIDE_BY_1);
-    apic_write(APIC_LVT_TIMER, CYCLIC_PERIODIC | CYCLIC_VECTOR);
-    cyclic_begin(&task, PERIOD);
-    apic_write(APIC_TIMER_INIT, CYCLIC_COUNT(PERIOD));
+    cyclic_task_begin(&task, PERIOD);
     sti();
 }
 

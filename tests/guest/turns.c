@@ -16,23 +16,6 @@ const char *const test_group = "/turns";
 static struct cyclic task;
 static volatile bool over;
 
-static void on_timer(struct frame *f)
-{
-    (void)f;
-    cyclic_tick(&task);
-    apic_eoi();
-}
-
-static void begin_cyclic_task(void)
-{
-    trap_handle(CYCLIC_VECTOR, on_timer);
-    apic_write(APIC_TIMER_DIV, CYCLIC_DIVIDE_BY_1);
-    apic_write(APIC_LVT_TIMER, CYCLIC_PERIODIC | CYCLIC_VECTOR);
-    cyclic_begin(&task, PERIOD);
-    apic_write(APIC_TIMER_INIT, CYCLIC_COUNT(PERIOD));
-    sti();
-}
-
 static void spin(uint64_t until)
 {
     uint64_t now;
@@ -60,7 +43,8 @@ static void give_and_keep(uint64_t index)
 
 static void test_every_timer(void)
 {
-    begin_cyclic_task();
+    cyclic_task_begin(&task, PERIOD);
+    sti();
     for (int i = 1; i < cpu_count(); i++) {
         smp_run(i, give_and_keep, i);
     }

@@ -9,8 +9,6 @@
 #include "standard-headers/linux/virtio_config.h"
 #include "standard-headers/linux/virtio_pci.h"
 
-#define NO_REPORT_YET 0xffffffff
-
 /* MB53: SENDUIPI to CPUs of this machine would go to the peer. */
 static void test_claims_cpus(void)
 {

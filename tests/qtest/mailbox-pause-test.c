@@ -9,8 +9,6 @@
 #include "qobject/qdict.h"
 #include "mailbox-rig.h"
 
-#define NO_REPORT_YET 0xffffffff
-
 static void tell(Rig *rig, const char *command)
 {
     qobject_unref(qtest_qmp(rig->qts, "{'execute': %s}", command));

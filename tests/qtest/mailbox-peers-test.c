@@ -7,8 +7,6 @@
 #include "libqtest.h"
 #include "mailbox-liar.h"
 
-#define NO_REPORT_YET 0xffffffff
-
 /* MB53: the peer's CPUs would be ours. */
 static void test_our_window(void)
 {

@@ -9,8 +9,6 @@
 #include "qobject/qdict.h"
 #include "mailbox-rig.h"
 
-#define NO_REPORT_YET 0xffffffff
-
 void rig_start(Rig *rig, const char *options)
 {
     rig->qts = qtest_initf("-machine q35 -nodefaults -cpu max,uintr=on %s",

@@ -87,6 +87,7 @@ uint64_t offer_event(Endpoint *e);
 bool used(Endpoint *e, unsigned queue, uint32_t *length);
 void wait_for_used(Endpoint *e, unsigned queue);
 
+#define NO_REPORT_YET 0xffffffff
 uint32_t report_status(Endpoint *e, uint64_t report);
 uint32_t mem32(Endpoint *e, uint64_t addr);
 uint64_t mem64(Endpoint *e, uint64_t addr);

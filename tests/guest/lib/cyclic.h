@@ -50,4 +50,7 @@ static inline void cyclic_tick(struct cyclic *c)
     }
 }
 
+/* The same with this library's traps and local APIC (cyclictask.c). */
+void cyclic_task_begin(struct cyclic *cyclic, uint64_t period);
+
 #endif

@@ -4,6 +4,7 @@
  * struct frame (trap.h) on the stack the CPU chose and calls trap_dispatch().
  */
 #include "layout.h"
+#include "registers.inc"
 #include "stubs.inc"
 
         .text
@@ -11,21 +12,7 @@
         STUBS   trap_stubs, trap_common
 
 trap_common:
-        push    %rax
-        push    %rcx
-        push    %rdx
-        push    %rbx
-        push    %rbp
-        push    %rsi
-        push    %rdi
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        PUSH_REGISTERS
         cld
         mov     %rsp, %rdi
         mov     %rsp, %rbp
@@ -34,22 +21,7 @@ trap_common:
         mov     %rbp, %rsp
 
 trap_return:
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rdi
-        pop     %rsi
-        pop     %rbp
-        pop     %rbx
-        pop     %rdx
-        pop     %rcx
-        pop     %rax
-        add     $16, %rsp               /* vector, error code */
+        POP_REGISTERS
         .globl trap_iret
 trap_iret:
         iretq
