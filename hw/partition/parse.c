@@ -7,7 +7,6 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "exec/cpu-common.h"
-#include "hw/i386/apic_internal.h"
 #include "partition.h"
 
 #define PAGE 4096u
@@ -195,20 +194,6 @@ static bool check_meetings(UintrPartition *p, WindowKind kind, const Window *w,
     return true;
 }
 
-/* Every CPU sees its local APIC there. */
-static bool check_apic(UintrPartition *p, WindowKind kind, const Window *w,
-                       Error **errp)
-{
-    if (kind != WINDOW_PORTS &&
-        ranges_meet(w->base, w->size, APIC_DEFAULT_ADDRESS, APIC_SPACE_SIZE)) {
-        error_setg(errp, "%s=%s: the local APICs are at 0x%x: choose another "
-                   "place", kinds[kind].name, p->text[kind],
-                   APIC_DEFAULT_ADDRESS);
-        return false;
-    }
-    return true;
-}
-
 static bool check_windows(UintrPartition *p, WindowKind kind, Error **errp)
 {
     UintrPartition *other;
@@ -216,7 +201,8 @@ static bool check_windows(UintrPartition *p, WindowKind kind, Error **errp)
     for (unsigned i = 0; i < p->windows[kind].count; i++) {
         const Window *w = &p->windows[kind].list[i];
 
-        if (!check_apic(p, kind, w, errp) ||
+        if (!partition_check_place(kinds[kind].name, p->text[kind], kind,
+                                   w->base, w->size, errp) ||
             !check_meetings(p, kind, w, p, errp)) {
             return false;
         }

@@ -133,6 +133,11 @@ bool partition_window_has(UintrPartition *p, WindowKind kind, uint64_t base,
 bool partition_contains(UintrPartition *p, uint64_t base, uint64_t size);
 uint64_t partition_memory_size(UintrPartition *p);
 
+/* ---- places.c ---- */
+bool partition_check_place(const char *option, const char *text,
+                           WindowKind kind, uint64_t base, uint64_t size,
+                           Error **errp);
+
 /* ---- view.c ---- */
 #define PARTITION_ABOVE_MACHINE 0x800   /* below the local APIC's 0x1000 */
 void partition_make_view(UintrPartition *p);
