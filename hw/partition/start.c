@@ -47,8 +47,11 @@ static void store(UintrPartition *p, uint64_t at, uint64_t value)
     address_space_stq_le(&p->as, at, value, MEMTXATTRS_UNSPECIFIED, NULL);
 }
 
+/* Of whoever wrote there before, nothing is left. */
 static void write_boot_page(UintrPartition *p)
 {
+    address_space_set(&p->as, PARTITION_BOOT_BASE, 0, PARTITION_BOOT_SIZE,
+                      MEMTXATTRS_UNSPECIFIED);
     store(p, BOOT_PML4, BOOT_PDPT | PRESENT_WRITABLE);
     for (uint64_t i = 0; i < DIRECTORIES; i++) {
         store(p, BOOT_PDPT + i * 8, (BOOT_PD + i * PAGE) | PRESENT_WRITABLE);
@@ -56,7 +59,6 @@ static void write_boot_page(UintrPartition *p)
     for (uint64_t i = 0; i < DIRECTORIES * ENTRIES; i++) {
         store(p, BOOT_PD + i * 8, i << 21 | PG_PSE_MASK | PRESENT_WRITABLE);
     }
-    store(p, BOOT_GDT, 0);
     store(p, BOOT_GDT + SEL_CODE32, flat_descriptor(FLAT_CODE32));
     store(p, BOOT_GDT + SEL_CODE64, flat_descriptor(FLAT_CODE64));
     store(p, BOOT_GDT + SEL_DATA, flat_descriptor(FLAT_DATA));

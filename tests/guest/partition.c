@@ -13,7 +13,11 @@ const char *const test_group = "/partition/holes";
 #define FROM_RT         0x51            /* vectors-out=0x51 */
 #define RT_MMIO         0xfe000000ull   /* mmio=0xfe000000+1M */
 #define RT_MMIO_SIZE    0x100000ull
-#define BOOT_PD         0xffffa000ull   /* of its boot page, for 2 MiB each */
+#define BOOT_PML4       0xffff8000ull   /* of its boot page */
+#define BOOT_PDPT       0xffff9000ull
+#define BOOT_PD         0xffffa000ull   /* for 2 MiB each */
+#define BOOT_GDT        0xffffe000ull
+#define BOOT_STACK      0xfffff000ull
 #define CPU_HOTPLUG     0xcd8
 #define ICR_LOWEST      0x100
 #define MODE(icr)       ((icr) >> 8 & 7)
@@ -335,20 +339,36 @@ static void test_madt(void)
     CHECK_EQ(apics, 1);
 }
 
+/* What a life leaves behind, and what the next one finds there (P14) */
+static const struct { uint64_t at; uint32_t left, found; } remains[] = {
+    { APIC_BASE + APIC_TPR, 0x20, 0 },
+    { APIC_BASE + APIC_LVT_LINT0, 0x10042, 0x10000 },
+    { BOOT_PML4 + 8, 3, 0 },
+    { BOOT_PML4 + 511 * 8, 3, 0 },
+    { BOOT_PDPT + 4 * 8, 3, 0 },
+    { BOOT_PD + 128 * 8, 0, 128u << 21 | 0x83 },
+    { BOOT_GDT, 1, 0 },
+    { BOOT_GDT + 32, 1, 0 },
+    { BOOT_STACK, 1, 0 },
+    { AGENT_MEMORY + AGENT_SIZE - 8, 0x600df00d, 0x600df00d },
+};
+#define REMAINS (sizeof(remains) / sizeof(remains[0]))
+
 /* It restarts with a fresh image, and nobody else notices. */
 static void rt_resets(int op, uint16_t port, uint16_t value)
 {
     uint64_t starts = AGENT->starts;
 
-    rt_does(AGENT_STORE, APIC_BASE + APIC_TPR, 0x20);
-    rt_does(AGENT_STORE, BOOT_PD + 128 * 8, 0);
+    for (unsigned i = 0; i < REMAINS; i++) {
+        rt_does(AGENT_STORE, remains[i].at, remains[i].left);
+    }
     rt_ask(op, port, value);
     CHECK(WAIT_FOR(AGENT->starts == starts + 1));
     CHECK_EQ(AGENT->data, 1);
-    rt_does(AGENT_LOAD4, APIC_BASE + APIC_TPR, 0);
-    CHECK_EQ(AGENT->result, 0);
-    rt_does(AGENT_LOAD4, BOOT_PD + 128 * 8, 0);
-    CHECK_EQ(AGENT->result, 128u << 21 | 0x83);
+    for (unsigned i = 0; i < REMAINS; i++) {
+        rt_does(AGENT_LOAD4, remains[i].at, 0);
+        CHECK_EQ(AGENT->result, remains[i].found);
+    }
     CHECK(rt_lives());
 }
 
