@@ -37,9 +37,10 @@ static void add(ViolationLog *log, const Violation *what)
 }
 
 /* For a debugger: everything stands still right behind the violation. */
-static void stop_if_asked(UintrPartition *p)
+static void stop_if_asked(UintrPartition *offender, UintrPartition *victim)
 {
-    if (p && p->stop_on_violation) {
+    if ((offender && offender->stop_on_violation) ||
+        (victim && victim->stop_on_violation)) {
         qemu_system_vmstop_request_prepare();
         qemu_system_vmstop_request(RUN_STATE_PAUSED);
         if (current_cpu) {
@@ -67,7 +68,7 @@ void partition_violation(UintrPartition *offender, UintrPartition *victim,
     if (victim && victim != offender) {
         add(&victim->intrusions, &what);
     }
-    stop_if_asked(offender ? offender : victim);
+    stop_if_asked(offender, victim);
 }
 
 static bool is_page_of(CPUState *cs, uint64_t linear, uint64_t address)
