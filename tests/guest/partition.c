@@ -69,6 +69,17 @@ static void test_rt_fetch(void)
     printf("# EXPECT-SOME rt fetch 1 0x%lx\n", (uint64_t)test_rt_fetch);
 }
 
+/* Its first byte is the last one of its memory. */
+static void test_rt_fetch_across(void)
+{
+    uint64_t last = AGENT_MEMORY + AGENT_SIZE - 1;
+
+    rt_does(AGENT_STORE1, last, 0x66);
+    rt_does(AGENT_FETCH, last, 0);
+    CHECK_EQ(AGENT->fault, VEC_UD + 1);
+    printf("# EXPECT-SOME rt fetch 1 0x%lx\n", last);
+}
+
 static void test_rt_walk(void)
 {
     rt_does(AGENT_WALK, VICTIM_PAGE, 0);
@@ -462,6 +473,7 @@ const struct test tests[] = {
     { "rt-locked-add", test_rt_atomic },
     { "rt-string", test_rt_string },
     { "rt-fetches", test_rt_fetch },
+    { "rt-fetches-across", test_rt_fetch_across },
     { "rt-walks-pages", test_rt_walk },
     { "rt-ports", test_rt_ports },
     { "rt-reset-ports", test_rt_reset_ports },

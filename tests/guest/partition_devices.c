@@ -12,7 +12,11 @@ const char *const test_group = "/partition/holes";
 #define ECAM            0xb0000000ull
 #define OWN_CONFIG      (ECAM | 0x28 << 12)
 #define FIRST_CONFIG    (ECAM | 0x20 << 12)
-#define OWN_BAR         0xfe000000ull
+#define OWN_BAR         0xfe000000ull   /* mmio=0xfe000000+1M */
+#define OWN_WINDOW_SIZE    0x100000
+#define WIDE_CONFIG     (ECAM | 0x30 << 12)     /* its BAR 4 has 64 bits */
+#define MSI             0x40            /* edu's capability */
+#define MSI_ENABLE      0x10000
 #define EDU_ID          0x10000edu
 #define EDU_RAISE       0x60
 #define EDU_ACK         0x64
@@ -94,6 +98,45 @@ static void test_rt_bars(void)
     CHECK_EQ(AGENT->result, EDU_ID);
 }
 
+/* A part of a register is judged by what it makes of the whole. */
+static void test_rt_bytes(void)
+{
+    rt_does(AGENT_STORE2, OWN_CONFIG + 4, 0);
+    rt_breaks(AGENT_STORE1, OWN_CONFIG + 4, 7, "config", 0x28004);
+    rt_breaks(AGENT_STORE2, OWN_CONFIG + 4, 7, "config", 0x28004);
+    rt_does(AGENT_STORE1, OWN_CONFIG + 4, 6);
+    rt_does(AGENT_STORE1, OWN_CONFIG + 5, 1);
+    rt_does(AGENT_STORE2, OWN_CONFIG + 6, 1);
+    rt_does(AGENT_STORE1, OWN_CONFIG + 0xf, 0);
+    rt_breaks(AGENT_STORE1, OWN_CONFIG + 0x10, 0, "config", 0x28010);
+    rt_breaks(AGENT_STORE1, OWN_CONFIG + 0x13, 0, "config", 0x28013);
+    rt_breaks(AGENT_STORE2, OWN_CONFIG + 0x26, 0, "config", 0x28026);
+    rt_does(AGENT_STORE1, OWN_CONFIG + 0x28, 1);
+    rt_breaks(AGENT_STORE1, OWN_CONFIG + 0x30, 1, "config", 0x28030);
+    rt_does(AGENT_STORE1, OWN_CONFIG + 0x31, 1);
+    rt_does(AGENT_LOAD4, OWN_CONFIG + 0x10, 0);
+    CHECK_EQ(AGENT->result, OWN_BAR);
+    rt_does(AGENT_LOAD4, OWN_BAR, 0);
+    CHECK_EQ(AGENT->result, EDU_ID);
+}
+
+/* Both halves of a base address decide. */
+static void test_rt_wide_bar(void)
+{
+    rt_does(AGENT_STORE, WIDE_CONFIG + 0x14, OWN_BAR + 0x40000);
+    rt_does(AGENT_STORE, WIDE_CONFIG + 0x20, OWN_BAR + 0x80000);
+    rt_does(AGENT_STORE, WIDE_CONFIG + 0x24, 1);
+    rt_breaks(AGENT_STORE, WIDE_CONFIG + 4, 6, "config", 0x30004);
+    rt_does(AGENT_STORE, WIDE_CONFIG + 0x24, 0);
+    rt_does(AGENT_STORE, WIDE_CONFIG + 4, 6);
+    rt_breaks(AGENT_STORE, WIDE_CONFIG + 0x24, 1, "config", 0x30024);
+    rt_does(AGENT_LOAD4, WIDE_CONFIG + 0x24, 0);
+    CHECK_EQ(AGENT->result, 0);
+    rt_does(AGENT_STORE, WIDE_CONFIG + 4, 0);
+    rt_does(AGENT_STORE, WIDE_CONFIG + 0x20, OWN_BAR + OWN_WINDOW_SIZE);
+    rt_breaks(AGENT_STORE, WIDE_CONFIG + 4, 6, "config", 0x30004);
+}
+
 static void test_first_mmio(void)
 {
     first_load(OWN_BAR);
@@ -122,6 +165,19 @@ static void test_rt_dma(void)
     own_dma(own);
     rt_does(AGENT_LOAD, own, 0);
     CHECK_EQ(AGENT->result, 0);         /* the device's buffer */
+}
+
+/* A message is a store by the device, wherever it goes. */
+static void test_rt_msi_to_ram(void)
+{
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI + 4, (uint64_t)&victim);
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI + 8, 0);
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI, MSI_ENABLE);
+    rt_does(AGENT_STORE, OWN_BAR + EDU_RAISE, 1);
+    expect("rt", "dma", -1, 0x28, (uint64_t)&victim);
+    rt_does(AGENT_STORE, OWN_BAR + EDU_ACK, 1);
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI, 0);
+    CHECK_EQ(victim, 0x1122334455667788);
 }
 
 /* INTx is the first partition's, so the device's goes nowhere (P6). */
@@ -180,7 +236,10 @@ const struct test tests[] = {
     { "first-config", test_first_config },
     { "rt-config", test_rt_config },
     { "rt-bars", test_rt_bars },
+    { "rt-bytes-of-registers", test_rt_bytes },
+    { "rt-wide-bar", test_rt_wide_bar },
     { "first-mmio", test_first_mmio },
+    { "rt-msi-to-ram", test_rt_msi_to_ram },
     { "rt-device-dma", test_rt_dma },
     { "rt-intx", test_rt_intx },
     { "rt-device-reset", test_rt_reset },

@@ -79,6 +79,14 @@ store:
         DO      store
         mov     %ebx, (%rsi)
         jmp     done
+store1:
+        DO      store1
+        mov     %bl, (%rsi)
+        jmp     done
+store2:
+        DO      store2
+        mov     %bx, (%rsi)
+        jmp     done
 fetch:
         mov     %rsi, 40(%rdi)
         call    *%rsi
@@ -153,7 +161,7 @@ recovered:
         .balign 8
 attacks:
         .quad nop, load, store, fetch, walk, in, out, msr, crash, atomic
-        .quad string, outw, load4
+        .quad string, outw, load4, nop, store1, store2
 no_idt:
         .fill 10, 1, 0
         .bss

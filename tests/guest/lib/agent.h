@@ -27,6 +27,8 @@
 #define AGENT_OUTW      11      /* 2 bytes b to port a */
 #define AGENT_LOAD4     12      /* result: 4 bytes at a */
 #define AGENT_CYCLIC    13      /* a cyclic task with the period a */
+#define AGENT_STORE1    14      /* byte b to a */
+#define AGENT_STORE2    15      /* 2 bytes b to a */
 
 #include <stdint.h>
 #include "cyclic.h"
