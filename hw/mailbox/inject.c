@@ -162,7 +162,18 @@ static bool post_in_memory(VirtIOMailbox *m, UintrUpid *old)
     return posted;
 }
 
-/* MB36: NDST is the driver's; it may name CPUs of its own side only. */
+/*
+ * MB36: NDST is the driver's.  It may name CPUs of its own side only, by the
+ * local APIC ID or by the global one, which is what the peer posts by.
+ */
+static bool find_own_cpu(VirtIOMailbox *m, uint32_t *dest)
+{
+    if (m->apic_count && *dest - m->apic_local >= m->apic_count) {
+        *dest = *dest - m->apic_first + m->apic_local;
+    }
+    return !m->apic_count || *dest - m->apic_local < m->apic_count;
+}
+
 static bool notify_receiver(VirtIOMailbox *m, uint64_t low)
 {
     uint8_t nv = extract64(low, UPID_NV_SHIFT, UPID_NV_BITS);
@@ -171,10 +182,7 @@ static bool notify_receiver(VirtIOMailbox *m, uint64_t low)
     if (!(m->r.bind_control & MBOX_BIND_X2APIC)) {
         dest = extract32(dest, UPID_NDST_XAPIC_SHIFT, 8);
     }
-    if (m->apic_count && dest - m->apic_local >= m->apic_count) {
-        return false;
-    }
-    return inject_local(m, dest, nv);
+    return find_own_cpu(m, &dest) && inject_local(m, dest, nv);
 }
 
 void mailbox_post(VirtIOMailbox *m)

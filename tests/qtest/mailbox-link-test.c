@@ -339,6 +339,27 @@ static void test_bind_without_feature(void)
     pair_close(&p);
 }
 
+/* MB36: the same UPID serves the device's posts and the peer's SENDUIPI. */
+static void test_post_by_global_id(void)
+{
+    Pair p;
+    uint64_t upid;
+
+    pair_open(&p, "", ",apic-first=0x50,apic-count=1,apic-local=2");
+    upid = make_upid(&p, 0x50 << UPID_NDST_XAPIC_SHIFT, NV, 0);
+    bind_queue(&p.b, upid, 1, MBOX_BIND_ENABLE);
+    receive_one(&p);
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_POSTED), ==, 1);
+    g_assert_true(is_requested(&p, 2, NV));
+    upid = make_upid(&p, 0x51 << UPID_NDST_XAPIC_SHIFT, NV, 0);
+    set32(&p.b, MBOX_REG_BIND_CONTROL, 0);
+    bind_queue(&p.b, upid, 1, MBOX_BIND_ENABLE);
+    receive_one(&p);                            /* one beyond those of b */
+    g_assert_cmpint(counter(&p.b, MBOX_COUNT_POST_FAILED), ==, 1);
+    g_assert_false(is_requested(&p, 3, NV));
+    pair_close(&p);
+}
+
 /* MB35, MB36: a post that fails does not lose the message */
 static void test_post_fails(void)
 {
@@ -547,6 +568,7 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/MB33-bind-errors", test_bind_errors);
     qtest_add_func("/mailbox/MB33-no-feature", test_bind_without_feature);
     qtest_add_func("/mailbox/MB35-post-fails", test_post_fails);
+    qtest_add_func("/mailbox/MB36-global-id", test_post_by_global_id);
     qtest_add_func("/mailbox/MB44-life", test_life);
     qtest_add_func("/mailbox/MB45-lost-events", test_lost_events);
     qtest_add_func("/mailbox/MB43-machine-reset", test_machine_reset);
