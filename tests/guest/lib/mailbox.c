@@ -204,6 +204,22 @@ static void send_ring(struct mbox *m, const void *text, uint32_t length,
     take(q, n);
 }
 
+bool mbox_send_more(struct mbox *m, const void *text, uint32_t length)
+{
+    struct mbox_queue *q = &m->queue[MBOX_QUEUE_TX];
+    uint16_t head = 2 * (q->avail.idx % MBOX_RING);
+
+    take(q, q->used.idx - q->seen);
+    if ((uint16_t)(q->avail.idx - q->seen) >= MBOX_RING) {
+        return false;
+    }
+    describe(q, head, text, length, VIRTIO_DESC_NEXT, head + 1);
+    describe(q, head + 1, m->report, sizeof(m->report), VIRTIO_DESC_WRITE, 0);
+    make_available(q, head);
+    kick(m, MBOX_QUEUE_TX);
+    return true;
+}
+
 uint32_t mbox_send_batch(struct mbox *m, const void *text, uint32_t length,
                          uint32_t n)
 {

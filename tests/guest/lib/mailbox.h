@@ -58,6 +58,11 @@ uint64_t mbox_counter(struct mbox *m, int counter);
 /* Hand it over, and later ask; 0 while it is on its way. */
 void mbox_send_start(struct mbox *m, const void *text, uint32_t length);
 uint32_t mbox_send_status(struct mbox *m);
+/*
+ * One more, however many are on their way and whatever became of those before;
+ * false: MBOX_RING of them are.
+ */
+bool mbox_send_more(struct mbox *m, const void *text, uint32_t length);
 /* Both, with PAUSE between; 0 after about two seconds. */
 uint32_t mbox_send(struct mbox *m, const void *text, uint32_t length);
 
