@@ -13,7 +13,7 @@ static void on_told(struct frame *f __attribute__((unused)))
 {
     apic_eoi();
     link_rung(&link);
-    shadows_look();
+    shadows_mail();
     thread_wake(acceptor);
 }
 
@@ -49,7 +49,7 @@ void payload_start(void)
     printf("# GP is ready\n");
     for (;;) {
         accept();
-        shadows_look();
+        shadows_mail();
         thread_block(clock_now() + LOOK_EVERY);
     }
 }

@@ -32,6 +32,8 @@ unsigned shadow_wanted(unsigned slot);
 void shadow_gone(struct process *p);
 /* Shadows with something to do that sleep. */
 void shadows_look(void);
+/* The same, messages of the mailbox having come or not (F46). */
+void shadows_mail(void);
 /* Something has changed that parked calls may wait for (F37). */
 void shadows_retry(void);
 /* Pages of the RT process, and nothing else (F2, F28). */

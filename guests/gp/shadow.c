@@ -176,6 +176,45 @@ void shadows_look(void)
     }
 }
 
+/* ---- messages of the mailbox (F46) ---- */
+
+static struct process *bound;       /* the device posts to it */
+
+static bool is_posted(const struct process *p)
+{
+    const struct scf_head *head = &link.peer[p->slot].head;
+    uint32_t mode = (wire_word(&head->reply) & SCF3_REQUEST_MODE) >>
+                    SCF3_REQUEST_MODE_SHIFT;
+
+    return p->thread && p->thread->upid && p->version == 3 &&
+           wire_word(&head->epoch) && mode == SCF3_MODE_POSTED;
+}
+
+/* The first that wants it; the device has one binding. */
+static void bind(void)
+{
+    struct process *p = shadows;
+
+    if (bound && is_posted(bound)) {
+        return;
+    }
+    while (p < shadows + SCF3_SLOTS && !is_posted(p)) {
+        p++;
+    }
+    p = p < shadows + SCF3_SLOTS ? p : NULL;
+    if (p != bound) {
+        bound = p;
+        link_bind(&link, p ? upid_of(p) : NULL, SHADOW_VECTOR);
+    }
+}
+
+void shadows_mail(void)
+{
+    bind();
+    link_posts(&link);
+    shadows_look();
+}
+
 void shadows_retry(void)
 {
     for (struct process *p = shadows; p < shadows + SCF3_SLOTS; p++) {

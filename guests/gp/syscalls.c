@@ -29,12 +29,17 @@ static long wait(struct process *p, uint64_t ms)
     return 0;
 }
 
-static long tell(uint64_t mode)
+static long tell(struct process *p, uint64_t mode)
 {
     switch (mode) {
     case SCF3_MODE_IPI:
         apic_icr(RT_LOCAL_ID, ICR_FIXED | ICR_ASSERT | RT_IPI_VECTOR);
         return 0;
+    case SCF3_MODE_POSTED:
+        if (link_post(&link, p->slot)) {
+            return 0;
+        }
+        /* fall through */
     case SCF3_MODE_IRQ:
         link_ring(&link);
         return 0;
@@ -119,9 +124,12 @@ static long shadow_call(struct process *p, uint64_t call, const uint64_t *a)
     case SHADOW_WAIT:
         return wait(p, a[0]);
     case SHADOW_TELL:
-        return tell(a[0]);
+        return tell(p, a[0]);
     case SHADOW_RENEW:
         return renew(p);
+    case SHADOW_MAIL:
+        shadows_mail();
+        return 0;
     case SCF3_CALL_MAP:
         return shadow_map(p, a);
     case SCF3_CALL_UNMAP:

@@ -7,7 +7,7 @@
 #define WARM            100
 
 /* In the order of their numbers */
-static const char *const modes[] = { "poll", "uipi", "ipi", "irq" };
+static const char *const modes[] = { "poll", "uipi", "ipi", "irq", "posted" };
 
 static uint64_t begun_ns, begun_ticks, took_ns, took_ticks;
 
@@ -75,7 +75,7 @@ int latency_main(const char *name, int argc, char **argv, long (*fn)(void))
 
     if (!ticks || calls < 1 || calls > CALLS_MAX || !set_modes(argc, argv)) {
         printf("usage: %s [CALLS [REQUEST [REPLY]]], at most %d, modes poll, "
-               "uipi, ipi and irq\n", name, CALLS_MAX);
+               "uipi, ipi, irq and posted\n", name, CALLS_MAX);
         return 2;
     }
     if (!latency_measure(ticks, calls, fn)) {

@@ -181,7 +181,7 @@ long sys_scf_mode(struct frame *f __attribute__((unused)), const uint64_t *a)
     if (!p->attached) {
         return -ENOTCONN;
     }
-    if (a[0] > SCF3_MODE_IRQ || a[1] > SCF3_MODE_IRQ) {
+    if (a[0] > SCF3_MODE_POSTED || a[1] > SCF3_MODE_POSTED) {
         return -EINVAL;
     }
     set_polls(p, a[1] == SCF3_MODE_POLL);

@@ -15,6 +15,9 @@ static struct upid *reply_upid(void)
     return (struct upid *)(link.upids + link.upid_half);
 }
 
+/* Where the mailbox posts for its messages (F46); the peer cannot reach it. */
+static struct upid post_upid;
+
 static void poll_slots(uint64_t slots)
 {
     while (slots) {
@@ -28,13 +31,19 @@ static void poll_slots(uint64_t slots)
 }
 
 /* F42: ON first, then PIR; what is posted in between interrupts again. */
+static uint64_t take_posts(struct upid *upid)
+{
+    __atomic_fetch_and(&upid->low, ~(uint64_t)UPID_ON, __ATOMIC_SEQ_CST);
+    return __atomic_exchange_n(&upid->pir, 0, __ATOMIC_SEQ_CST);
+}
+
 static void on_reply(struct frame *f __attribute__((unused)))
 {
-    struct upid *upid = reply_upid();
-
     apic_eoi();
-    __atomic_fetch_and(&upid->low, ~(uint64_t)UPID_ON, __ATOMIC_SEQ_CST);
-    poll_slots(__atomic_exchange_n(&upid->pir, 0, __ATOMIC_SEQ_CST));
+    poll_slots(take_posts(reply_upid()));
+    if (take_posts(&post_upid)) {
+        poll_slots(link_posts(&link));
+    }
 }
 
 static void on_irq(struct frame *f __attribute__((unused)))
@@ -60,6 +69,8 @@ bool scf_start(void)
         trap_handle(RT_IRQ_VECTOR, on_irq);
         trap_handle(RT_IPI_VECTOR, on_ipi);
         upid_init(reply_upid(), RT_REPLY_VECTOR, link_first_id(&link));
+        upid_init(&post_upid, RT_REPLY_VECTOR, link_first_id(&link));
+        link_bind(&link, &post_upid, 0);
     }
     return there;
 }
@@ -141,6 +152,11 @@ void scf_notify(struct scf_caller *c, unsigned mode)
     case SCF3_MODE_IPI:
         apic_icr(GP_LOCAL_ID, ICR_FIXED | ICR_ASSERT | GP_IPI_VECTOR);
         break;
+    case SCF3_MODE_POSTED:
+        if (link_post(&link, c->slot)) {
+            break;
+        }
+        /* fall through */
     case SCF3_MODE_IRQ:
         link_ring(&link);
         break;

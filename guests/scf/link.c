@@ -3,6 +3,7 @@
 
 /* Behind those of the configuration and of the queues (MB2) */
 #define MSIX_DOORBELL   (1 + MBOX_QUEUES)
+#define MSIX_RECEIVE    (1 + MBOX_QUEUE_RX)
 
 static volatile uint32_t *own_state(const struct link *link, int field)
 {
@@ -24,6 +25,15 @@ static void find_sections(struct link *link)
     link->peer = (void *)(output + !link->side * size);
     link->upids = section(link, MBOX_CFG_UPID_OFFSET);
     link->upid_half = mbox_config(&link->mbox, MBOX_CFG_UPID_SIZE);
+}
+
+static void start_messages(struct link *link, int irq)
+{
+    for (uint32_t slot = 0; slot < SCF3_SLOTS; slot++) {
+        link->names[slot] = slot;
+    }
+    pci_msix(&link->mbox.v.pci, MSIX_RECEIVE, apic_id(), irq);
+    mbox_queue_msix(&link->mbox, MBOX_QUEUE_RX, MSIX_RECEIVE);
 }
 
 static void allow_vectors(struct link *link, const uint8_t *vectors, int n)
@@ -53,6 +63,7 @@ bool link_start(struct link *link, int irq, const uint8_t *vectors, int n)
     pci_msix(&link->mbox.v.pci, MSIX_DOORBELL, apic_id(), irq);
     mbox_write(&link->mbox, MBOX_REG_RING_MSIX + 4 * LINK_DOORBELL,
                MSIX_DOORBELL);
+    start_messages(link, irq);
     mbox_write64(&link->mbox, MBOX_REG_ENABLE, BIT(LINK_DOORBELL));
     return true;
 }
@@ -71,6 +82,34 @@ void link_ring(struct link *link)
 void link_rung(struct link *link)
 {
     mbox_write64(&link->mbox, MBOX_REG_PENDING, BIT(LINK_DOORBELL));
+}
+
+/* ---- messages ---- */
+
+bool link_post(struct link *link, unsigned slot)
+{
+    return mbox_send_more(&link->mbox, &link->names[slot],
+                          sizeof(link->names[slot]));
+}
+
+/* As many as there are buffers, so that it ends whatever the peer does. */
+uint64_t link_posts(struct link *link)
+{
+    uint32_t text[MBOX_BUFFER / sizeof(uint32_t)];
+    uint64_t slots = 0;
+
+    for (int i = 0; i < MBOX_RING && mbox_receive(&link->mbox, text); i++) {
+        slots |= BIT(text[0] % SCF3_SLOTS);
+    }
+    return slots;
+}
+
+void link_bind(struct link *link, const struct upid *upid, unsigned vector)
+{
+    mbox_write(&link->mbox, MBOX_REG_BIND_CONTROL, 0);
+    if (upid && !mbox_bind(&link->mbox, upid, vector, false)) {
+        printf("# the mailbox does not post to %lx\n", (uint64_t)upid);
+    }
 }
 
 uint32_t link_first_id(struct link *link)

@@ -30,6 +30,7 @@ struct link {
     const struct scf_slot *peer;
     uint64_t upids, upid_half;      /* the window; its first half is GP's */
     unsigned side;
+    uint32_t names[SCF3_SLOTS];     /* what a message says: its slot */
 };
 
 /*
@@ -41,6 +42,16 @@ bool link_start(struct link *link, int irq, const uint8_t *vectors, int n);
 uint32_t link_generation(const struct link *link);
 void link_ring(struct link *link);
 void link_rung(struct link *link);      /* before looking at the slots */
+
+/*
+ * A message, which the peer's device posts into the UPID that is bound there
+ * (F46): false if too many are on their way.
+ */
+bool link_post(struct link *link, unsigned slot);
+/* The slots of the messages that have come, a bit for each. */
+uint64_t link_posts(struct link *link);
+/* What comes is posted there, or interrupts by link_start()'s @irq if null. */
+void link_bind(struct link *link, const struct upid *upid, unsigned vector);
 /* The global APIC ID of this side's first CPU. */
 uint32_t link_first_id(struct link *link);
 

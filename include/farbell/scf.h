@@ -117,7 +117,7 @@
 #define SCF3_MODE_UIPI              1       /* SENDUIPI */
 #define SCF3_MODE_IPI               2       /* the ICR */
 #define SCF3_MODE_IRQ               3       /* a doorbell of the mailbox */
-#define SCF3_MODE_POSTED            4       /* kept, not there */
+#define SCF3_MODE_POSTED            4       /* a message of the mailbox (F46) */
 #define SCF3_MODES                  5
 #define SCF3_REPLY_MODE             0x0f
 #define SCF3_REPLY_POLICY           0xf0

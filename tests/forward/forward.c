@@ -169,14 +169,40 @@ static void check_mode(unsigned request, unsigned reply)
 static void test_modes(void)
 {
     static const uint8_t modes[] = { SCF3_MODE_POLL, SCF3_MODE_UIPI,
-                                     SCF3_MODE_IRQ, SCF3_MODE_IPI };
-    int n = arg_number("two", 0) ? 3 : 4;
+                                     SCF3_MODE_IRQ, SCF3_MODE_POSTED,
+                                     SCF3_MODE_IPI };
+    int n = arg_number("two", 0) ? 4 : 5;
 
     begin(&p);
     for (int i = 0; i < n * n; i++) {
         check_mode(modes[i / n], modes[i % n]);
     }
     end(&p);
+}
+
+static void check_posted(struct process *of)
+{
+    run_as(of);
+    scf_set_modes(&of->scf, SCF3_MODE_POSTED, SCF3_MODE_POSTED, 0);
+    looked = 0;
+    for (int n = 0; n < 20; n++) {
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    }
+    CHECK_EQ(looked, 0);
+}
+
+/* F46: one has the binding; the other is told, too, and has it afterwards. */
+static void test_posted(void)
+{
+    begin(&p);
+    begin(&many[1]);
+    check_posted(&p);
+    check_posted(&many[1]);
+    check_posted(&p);
+    run_as(&p);
+    end(&p);
+    check_posted(&many[1]);
+    end(&many[1]);
 }
 
 /* F44: told only if the waiter outranks what runs; never told */
@@ -403,6 +429,7 @@ const struct test tests[] = {
     { "F2-unmap", test_unmap },
     { "F4-unknown", test_unknown },
     { "F40-modes", test_modes },
+    { "F46-posted", test_posted },
     { "F44-policy", test_policy },
     { "F37-parked", test_parked },
     { "F30-next-process", test_next_process },

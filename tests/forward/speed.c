@@ -20,7 +20,8 @@ struct mode {
 
 static struct mode modes[] = {
     { "poll", SCF3_MODE_POLL }, { "uipi", SCF3_MODE_UIPI },
-    { "irq", SCF3_MODE_IRQ }, { "ipi", SCF3_MODE_IPI },
+    { "irq", SCF3_MODE_IRQ }, { "posted", SCF3_MODE_POSTED },
+    { "ipi", SCF3_MODE_IPI },
 };
 
 static struct process p;
@@ -63,7 +64,7 @@ static void report(struct mode *m)
 static void test_speed(void)
 {
     uint32_t n = arg_number("n", 500);
-    int count = arg_number("two", 0) ? 3 : 4;
+    int count = arg_number("two", 0) ? 4 : 5;
 
     begin(&p);
     looked = 0;

@@ -17,5 +17,6 @@
 #define SHADOW_WAIT     601             /* at most so many ms; 0 for ever */
 #define SHADOW_TELL     602             /* SCF3_MODE_* but those of ring 3 */
 #define SHADOW_RENEW    603
+#define SHADOW_MAIL     604             /* messages have been posted to it */
 
 #endif

@@ -82,16 +82,20 @@ static bool serve(void)
     return some;
 }
 
-void shadow_told(void)
-{
-    serve();
-}
-
 static unsigned request_mode(void)
 {
     return is_old ? SCF3_MODE_UIPI :
            (wire_word(&server.peer->head.reply) & SCF3_REQUEST_MODE) >>
            SCF3_REQUEST_MODE_SHIFT;
+}
+
+/* The message is taken after the reply; it may be for another shadow (F46). */
+void shadow_told(void)
+{
+    serve();
+    if (request_mode() == SCF3_MODE_POSTED) {
+        kernel(SHADOW_MAIL);
+    }
 }
 
 /* One turn outside the handler, which must not come into it. */
