@@ -4,6 +4,8 @@
 #include "gp.h"
 #include "shadow/calls.h"
 
+void thread_to_user(void);
+
 /* ---- the shadow's own calls ---- */
 
 /* The handler is told of posts by a UPID in the window (F6). */
@@ -170,8 +172,35 @@ void thread_leave(void)
     thread_exit();
 }
 
+/*
+ * F45: RT can spoil its UPID, and SENDUIPI to it is a fault then.  The shadow
+ * goes on behind it, and the doorbell tells RT.
+ */
+static const uint8_t senduipi_rax[] = { 0xf3, 0x0f, 0xc7, 0xf0 };
+
+static bool is_senduipi(const struct frame *f)
+{
+    uint8_t there[sizeof(senduipi_rax)];
+
+    return f->vector == VEC_GP &&
+           !copy_from_user(there, f->rip, sizeof(there)) &&
+           !memcmp(there, senduipi_rax, sizeof(there));
+}
+
+static void __attribute__((noreturn)) go_on(struct frame *f)
+{
+    f->rip += sizeof(senduipi_rax);
+    link_ring(&link);
+    thread_to_user();
+    asm volatile("mov %0, %%rsp; jmp kernel_return" : : "r"(f));
+    __builtin_unreachable();
+}
+
 void thread_faulted(struct frame *f)
 {
+    if (is_senduipi(f)) {
+        go_on(f);
+    }
     printf("# shadow %u: vector %lu at %lx, address %lx\n",
            thread_current()->process->slot, f->vector, f->rip, trap_cr2());
     thread_leave();
