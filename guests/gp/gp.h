@@ -32,7 +32,9 @@ unsigned shadow_wanted(unsigned slot);
 void shadow_gone(struct process *p);
 /* Shadows with something to do that sleep. */
 void shadows_look(void);
-/* The same, messages of the mailbox having come or not (F46). */
+/* For who has nothing else to do: true if a process says that it is polled. */
+bool shadows_poll(void);
+/* shadows_look(), messages of the mailbox having come or not (F46). */
 void shadows_mail(void);
 /* Something has changed that parked calls may wait for (F37). */
 void shadows_retry(void);
@@ -40,5 +42,8 @@ void shadows_retry(void);
 long shadow_map(struct process *p, const uint64_t args[4]);
 long shadow_unmap(struct process *p, uint64_t va, uint64_t pages);
 void shadow_unmap_all(struct process *p);
+
+/* Of the CPU that does not serve: never returns. */
+void gp_own_work(void);
 
 #endif

@@ -85,10 +85,20 @@ static void equip(struct process *p)
     struct thread *t = p->thread;
 
     t->process = p;
-    t->far_id = link_first_id(&link);
+    t->far_id = link_first_id(&link) + this_cpu()->index;
     t->wake_vector = GP_WAKE_VECTOR;
     p->uitt[0] = uitte(p->slot, (struct upid *)(link.upids + link.upid_half));
     thread_uintr_table(t, p->uitt, 1);
+}
+
+/* "loop=" and "fault=" name a slot whose shadow does so, for tests. */
+static uint64_t illness_of(unsigned slot)
+{
+    if (arg_given("loop") && arg_number("loop", 0) == slot) {
+        return SHADOW_LOOPS;
+    }
+    return arg_given("fault") && arg_number("fault", 0) == slot ?
+           SHADOW_FAULTS : SHADOW_WELL;
 }
 
 static struct thread *make_thread(struct process *p, uint64_t entry)
@@ -97,6 +107,7 @@ static struct thread *make_thread(struct process *p, uint64_t entry)
         .rip = entry, .cs = SEL_UCODE, .ss = SEL_UDATA,
         .rflags = RFLAGS_FIXED | RFLAGS_IF, .rsp = SHADOW_STACK - 8,
         .rdi = p->slot, .rsi = p->version,
+        .rdx = illness_of(p->slot),
     };
 
     return thread_create(PRIORITY_SHADOW, &p->space, &f);
@@ -167,6 +178,16 @@ static bool has_work(const struct process *p)
            wire_word(&own->taken) != wire_word(&peer->made);
 }
 
+/* F40: how the process of an open slot wants its requests to be found. */
+static bool asks_for(const struct process *p, uint32_t mode)
+{
+    const struct scf_head *head = &link.peer[p->slot].head;
+
+    return p->thread && p->version == 3 && wire_word(&head->epoch) &&
+           (wire_word(&head->reply) & SCF3_REQUEST_MODE) >>
+           SCF3_REQUEST_MODE_SHIFT == mode;
+}
+
 void shadows_look(void)
 {
     for (struct process *p = shadows; p < shadows + SCF3_SLOTS; p++) {
@@ -182,12 +203,7 @@ static struct process *bound;       /* the device posts to it */
 
 static bool is_posted(const struct process *p)
 {
-    const struct scf_head *head = &link.peer[p->slot].head;
-    uint32_t mode = (wire_word(&head->reply) & SCF3_REQUEST_MODE) >>
-                    SCF3_REQUEST_MODE_SHIFT;
-
-    return p->thread && p->thread->upid && p->version == 3 &&
-           wire_word(&head->epoch) && mode == SCF3_MODE_POSTED;
+    return asks_for(p, SCF3_MODE_POSTED) && p->thread->upid;
 }
 
 /* The first that wants it; the device has one binding. */
@@ -213,6 +229,22 @@ void shadows_mail(void)
     bind();
     link_posts(&link);
     shadows_look();
+}
+
+/* Nobody runs, so all of them sleep: it is enough to wake them. */
+bool shadows_poll(void)
+{
+    bool some = false;
+
+    for (struct process *p = shadows; p < shadows + SCF3_SLOTS; p++) {
+        if (asks_for(p, SCF3_MODE_POLL)) {
+            some = true;
+            if (has_work(p)) {
+                thread_wake(p->thread);
+            }
+        }
+    }
+    return some;
 }
 
 void shadows_retry(void)

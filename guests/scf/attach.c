@@ -143,6 +143,14 @@ static void post(struct scf_caller *c)
     }
 }
 
+/* F40: GP says which of its CPUs serves, but not that it is one of ours. */
+static uint32_t server_id(void)
+{
+    uint32_t id = wire_word(&link.peer[0].head.running);
+
+    return id < RT_LOCAL_ID ? id : GP_LOCAL_ID;
+}
+
 void scf_notify(struct scf_caller *c, unsigned mode)
 {
     switch (mode) {
@@ -150,7 +158,7 @@ void scf_notify(struct scf_caller *c, unsigned mode)
         post(c);
         break;
     case SCF3_MODE_IPI:
-        apic_icr(GP_LOCAL_ID, ICR_FIXED | ICR_ASSERT | GP_IPI_VECTOR);
+        apic_icr(server_id(), ICR_FIXED | ICR_ASSERT | GP_IPI_VECTOR);
         break;
     case SCF3_MODE_POSTED:
         if (link_post(&link, c->slot)) {

@@ -8,6 +8,9 @@ const char *const test_group = "/forward";
 
 #define VA          0x10000000      /* of a mirrored page */
 #define FRAME       0x46010000      /* in the window */
+#define IDLE_TICKS  15000000        /* longer than GP's spinning */
+#define PHASE_TICKS 370000
+#define POLLED_TICKS 400000         /* much less than GP's tick */
 #define O_CREAT     0100
 #define O_RDWR      02
 
@@ -177,6 +180,42 @@ static void test_modes(void)
     for (int i = 0; i < n * n; i++) {
         check_mode(modes[i / n], modes[i % n]);
     }
+    end(&p);
+}
+
+/* Ticks until the server has taken a request that comes after a while. */
+static uint64_t time_to_take(int n)
+{
+    uint64_t end = rdtsc() + IDLE_TICKS + n * PHASE_TICKS;
+
+    while (rdtsc() < end) {
+        irq_window();
+        cpu_relax();
+    }
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    return p.scf.last.taken - p.scf.last.enqueued;
+}
+
+/*
+ * F40: GP looks all the time at who is polled, not at its next tick.  Only in
+ * virtual time that is a matter of GP alone.
+ */
+static void test_polled(void)
+{
+    uint64_t ticks, most = 0;
+
+    if (!arg_is("accel", "icount")) {
+        skip("real time");
+    }
+    begin(&p);
+    scf_set_modes(&p.scf, SCF3_MODE_POLL, SCF3_MODE_POLL, 0);
+    time_to_take(0);                /* GP may rest until it has seen it */
+    for (int i = 0; i < 20; i++) {
+        ticks = time_to_take(i);
+        most = ticks > most ? ticks : most;
+    }
+    printf("# polled: taken after %lu ticks at most\n", most);
+    CHECK(most < POLLED_TICKS);
     end(&p);
 }
 
@@ -413,6 +452,70 @@ static void test_spoilt_upid(void)
     end(&p);
 }
 
+/* RT's half of the window, which it spoils itself, and then not any more */
+static void spoil_reply_upid(bool on)
+{
+    struct upid *upid = (struct upid *)(scf_upid_window() + scf_upid_half());
+
+    if (on) {
+        __atomic_fetch_or(&upid->low, 1 << 2, __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_fetch_and(&upid->low, ~(uint64_t)(1 << 2), __ATOMIC_SEQ_CST);
+    }
+}
+
+/* F45: GP's shadow survives the fault, and tells by the doorbell. */
+static void test_spoilt_reply_upid(void)
+{
+    begin(&p);
+    spoil_reply_upid(true);
+    looked = 0;
+    for (int i = 0; i < 20; i++) {
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    }
+    spoil_reply_upid(false);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    CHECK_EQ(looked, 0);
+    CHECK_EQ(p.scf.resets, 0);
+    end(&p);
+}
+
+/* What the process of an ill shadow is told; the other one's is served. */
+static void check_ill(long error)
+{
+    patience = SPIN_TICKS / 100;
+    CHECK_EQ(scf_attach(&p.scf, 1), 0);
+    run_as(&p);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), error);
+    begin(&many[1]);
+    for (int i = 0; i < 100; i++) {
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    }
+    CHECK_EQ(many[1].scf.resets, 0);
+    end(&many[1]);
+    run_as(&p);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), error);
+    scf_detach(&p.scf);
+    patience = 2 * SPIN_TICKS;
+}
+
+/* F47: GP lets the shadow of slot 0 do so, if it is told to. */
+static void test_faulting_shadow(void)
+{
+    if (!arg_given("fault")) {
+        skip("GP lets no shadow fault");
+    }
+    check_ill(-ECONNRESET);
+}
+
+static void test_looping_shadow(void)
+{
+    if (!arg_given("loop")) {
+        skip("GP lets no shadow loop");
+    }
+    check_ill(-ETIMEDOUT);
+}
+
 void payload_start(void)
 {
     if (!scf_start()) {
@@ -429,6 +532,7 @@ const struct test tests[] = {
     { "F2-unmap", test_unmap },
     { "F4-unknown", test_unknown },
     { "F40-modes", test_modes },
+    { "F40-polled", test_polled },
     { "F46-posted", test_posted },
     { "F44-policy", test_policy },
     { "F37-parked", test_parked },
@@ -440,5 +544,8 @@ const struct test tests[] = {
     { "F25-forged-count", test_forged_count },
     { "F34-marks", test_marks },
     { "F45-spoilt-upid", test_spoilt_upid },
+    { "F45-spoilt-reply-upid", test_spoilt_reply_upid },
+    { "F47-faulting-shadow", test_faulting_shadow },
+    { "F47-looping-shadow", test_looping_shadow },
     {}
 };

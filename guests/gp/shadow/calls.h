@@ -13,6 +13,11 @@
 
 #define SHADOW_VECTOR   0               /* the user vector of all posts */
 
+/* What it does instead of what is asked for (F47) */
+#define SHADOW_WELL     0
+#define SHADOW_LOOPS    1
+#define SHADOW_FAULTS   2
+
 #define SHADOW_INIT     600             /* handler: what INIT_UINTR answers */
 #define SHADOW_WAIT     601             /* at most so many ms; 0 for ever */
 #define SHADOW_TELL     602             /* SCF3_MODE_* but those of ring 3 */

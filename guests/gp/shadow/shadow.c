@@ -10,14 +10,15 @@
 #include "old.h"
 
 #define SPINS       2000            /* before it sleeps */
-#define POLL_TURNS  100000          /* the same of a polling one */
+#define POLL_TURNS  4000            /* the same of a polled one */
 
 static struct scf_server server;
 static struct old_server old;
 static bool is_old;
+static unsigned illness;
 
 long kernel(long call, ...);
-void shadow_main(unsigned slot, unsigned version);
+void shadow_main(unsigned slot, unsigned version, unsigned ill);
 void shadow_told(void);
 extern char shadow_interrupt[];
 
@@ -28,11 +29,22 @@ static long init_uintr(void)
     return kernel(SHADOW_INIT, shadow_interrupt);
 }
 
+static void be_ill(void)
+{
+    while (illness == SHADOW_LOOPS) {
+        cpu_relax();
+    }
+    if (illness == SHADOW_FAULTS) {
+        __builtin_trap();
+    }
+}
+
 long scf_execute(struct scf_server *s __attribute__((unused)), unsigned call,
                  const uint64_t a[6])
 {
     long result;
 
+    be_ill();
     switch (call) {
     case SCF3_CALL_NULL:
         return 0;
@@ -146,8 +158,10 @@ static void start(unsigned version)
     }
 }
 
-void shadow_main(unsigned slot __attribute__((unused)), unsigned version)
+void shadow_main(unsigned slot __attribute__((unused)), unsigned version,
+                 unsigned ill)
 {
+    illness = ill;
     start(version);
     init_uintr();
     stui();
@@ -155,7 +169,7 @@ void shadow_main(unsigned slot __attribute__((unused)), unsigned version)
         turn();
         if (request_mode() == SCF3_MODE_POLL) {
             poll();
-            kernel(SHADOW_WAIT, 1);
+            kernel(SHADOW_WAIT, 0);     /* the kernel looks meanwhile */
         } else {
             spin();
             kernel(SHADOW_WAIT, 0);
