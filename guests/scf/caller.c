@@ -163,7 +163,7 @@ static void take_replies(struct scf_caller *c)
     uint32_t made = wire_word(&c->peer->head.made);
     struct scf_reply reply;
 
-    if (made - c->taken > SCF3_ENTRIES) {
+    if (made - c->taken > c->made - c->taken) {
         broken(c);
         return;
     }
