@@ -20,10 +20,11 @@ FIXED = [QEMU, "-machine", "q35", "-cpu", "max,uintr=on", "-nodefaults", "-displ
 class World:
     """A folder for the copies of the layouts, and the processes that run from them."""
 
-    def __init__(self, payload, args="", accel=(), gp_args=""):
+    def __init__(self, payload, args="", accel=(), gp_args="", gp=GP):
         self.folder = tempfile.TemporaryDirectory()
         self.accel = list(accel)
         self.gp_args = gp_args
+        self.gp = gp
         self.payload = partition_image(os.path.join(ROOT, "build/tests/forward", payload),
                                        "verdict=1 apic=xapic " + args, self.path("rt.elf"))
         self.processes = []
@@ -49,7 +50,7 @@ class World:
         return process
 
     def gp_words(self):
-        return ["-bios", GP, "-fw_cfg", f"name=opt/farbell/args,string=apic=xapic {self.gp_args}"]
+        return ["-bios", self.gp, "-fw_cfg", f"name=opt/farbell/args,string=apic=xapic {self.gp_args}"]
 
     def start_one(self, *more):
         return self.start(self.gp_words() + self.layout("forward") + list(more), "gp.log")
