@@ -91,14 +91,22 @@ static void equip(struct process *p)
     thread_uintr_table(t, p->uitt, 1);
 }
 
-/* "loop=" and "fault=" name a slot whose shadow does so, for tests. */
+/* These words name a slot whose shadow is so, for tests. */
 static uint64_t illness_of(unsigned slot)
 {
-    if (arg_given("loop") && arg_number("loop", 0) == slot) {
-        return SHADOW_LOOPS;
+    static const struct {
+        const char *word;
+        uint64_t illness;
+    } words[] = { { "loop", SHADOW_LOOPS }, { "fault", SHADOW_FAULTS },
+                  { "mute", SHADOW_MUTE } };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (arg_given(words[i].word) &&
+            arg_number(words[i].word, 0) == slot) {
+            return words[i].illness;
+        }
     }
-    return arg_given("fault") && arg_number("fault", 0) == slot ?
-           SHADOW_FAULTS : SHADOW_WELL;
+    return SHADOW_WELL;
 }
 
 static struct thread *make_thread(struct process *p, uint64_t entry)

@@ -2,6 +2,7 @@
 /* The rules of docs/forwarding.md, from RT's place, with GP beside it. */
 #include <errno.h>
 
+#include "requester.h"
 #include "rt_lite.h"
 
 const char *const test_group = "/forward";
@@ -140,6 +141,65 @@ static void test_unmap(void)
     CHECK_EQ(scf_map(&p, VA, FRAME, 1, 3), 0);
     CHECK_EQ(scf_exec(&p), 0);
     CHECK_EQ(ask(1, 1, VA, 1), -EFAULT);
+    end(&p);
+}
+
+/* What a call with a result of fixed size stores at @to, and no more. */
+static void check_fixed(unsigned call, uint64_t first, uint64_t second,
+                        uint8_t *to, size_t bytes)
+{
+    memset(to, 0xa5, bytes + 8);
+    CHECK_EQ(ask(call, first, second, 0), 0);
+    CHECK(to[bytes - 1] != 0xa5);
+    for (int i = 0; i < 8; i++) {
+        CHECK_EQ(to[bytes + i], 0xa5);
+    }
+}
+
+/* Each type of calls.def but the lengths; @to is how the process has @mem. */
+static void check_types(uint64_t path, uint64_t to, uint8_t *mem)
+{
+    long fd = ask(2, path, O_CREAT | O_RDWR, 0);
+
+    CHECK_EQ(fd, 3);
+    check_fixed(4, path, to, mem, 144);
+    check_fixed(5, fd, to, mem, 144);
+    check_fixed(22, to, 0, mem, 8);
+    CHECK_EQ(((int32_t *)mem)[1], 5);
+    check_fixed(96, to, 0, mem, 16);
+    CHECK(((uint64_t *)mem)[1] < 1000000);
+    CHECK_EQ(ask(87, path, 0, 0), 0);
+}
+
+/* F3: copied, and raw */
+static void test_types(void)
+{
+    static const char name[] = "types";
+
+    begin(&p);
+    check_types(at(name), at(back), (uint8_t *)back);
+    end(&p);
+    begin(&p);
+    p.mirrored = true;
+    CHECK_EQ(scf_map(&p, VA, FRAME, 1, 3), 0);
+    memcpy((void *)FRAME, name, sizeof(name));
+    check_types(VA, VA + 1024, (uint8_t *)FRAME + 1024);
+    end(&p);
+}
+
+/* F28: the same of a process whose data is copied */
+static void test_wild_copies(void)
+{
+    static const uint64_t wild[] = { 0, 0x41ffffff, 0x46000000, UINT64_MAX };
+
+    begin(&p);
+    for (int i = 0; i < (int)(sizeof(wild) / 8); i++) {
+        CHECK_EQ(ask(1, 1, wild[i], 100), -EFAULT);
+        CHECK_EQ(ask(2, wild[i], O_RDWR, 0), -EFAULT);
+        CHECK_EQ(ask(96, wild[i], 0, 0), -EFAULT);
+        CHECK_EQ(ask(22, wild[i], 0, 0), -EFAULT);
+    }
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
     end(&p);
 }
 
@@ -340,6 +400,54 @@ static void test_many(void)
     }
 }
 
+/* As so many threads would: none of them waits before all have asked. */
+static void ask_at_once(struct scf_caller *c)
+{
+    for (unsigned n = 0; n < SCF3_CALLS; n++) {
+        struct scf_request entry = { .call = SCF3_CALL_NULL };
+        struct scf_call *call = &c->calls[n];
+
+        call->held = true;
+        call->done = 0;
+        call->deadline = UINT64_MAX;
+        call->token = scf_put(c, n, &entry);
+    }
+}
+
+static bool all_answered(struct scf_caller *c)
+{
+    for (unsigned n = 0; n < SCF3_CALLS; n++) {
+        if (!c->calls[n].done || c->calls[n].result) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* F32, F38, F41: 64 processes with 16 calls each under way */
+static void test_all_at_once(void)
+{
+    for (int i = 0; i < SCF3_SLOTS; i++) {
+        begin(&many[i]);
+    }
+    for (int i = 0; i < SCF3_SLOTS; i++) {
+        run_as(&many[i]);
+        ask_at_once(&many[i].scf);
+        scf_notify(&many[i].scf, SCF3_MODE_UIPI);
+    }
+    for (int i = 0; i < SCF3_SLOTS; i++) {
+        struct scf_caller *c = &many[i].scf;
+
+        CHECK(WAIT_FOR((irq_window(), all_answered(c))));
+        CHECK_EQ(c->strays + c->late + c->resets, 0);
+        for (unsigned n = 0; n < SCF3_CALLS; n++) {
+            c->calls[n].held = false;
+        }
+        run_as(&many[i]);
+        end(&many[i]);
+    }
+}
+
 /* F1, F2: the console, and fork: both have the file, and its position. */
 static void test_fork(void)
 {
@@ -499,6 +607,26 @@ static void check_ill(long error)
     patience = 2 * SPIN_TICKS;
 }
 
+/* F6: who names no UPID is told by doorbells. */
+static void test_no_target(void)
+{
+    if (!arg_given("mute")) {
+        skip("all shadows name their UPID");
+    }
+    begin(&p);
+    CHECK(!p.scf.target && p.scf.target_tried);
+    looked = 0;
+    for (int i = 0; i < 20; i++) {
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    }
+    CHECK_EQ(looked, 0);
+    begin(&many[1]);
+    CHECK(many[1].scf.target);
+    end(&many[1]);
+    run_as(&p);
+    end(&p);
+}
+
 /* F47: GP lets the shadow of slot 0 do so, if it is told to. */
 static void test_faulting_shadow(void)
 {
@@ -526,6 +654,10 @@ void payload_start(void)
 const struct test tests[] = {
     { "F6-handshake", test_handshake },
     { "F27-copied", test_copied },
+    { "F3-types", test_types },
+    { "F28-wild-copies", test_wild_copies },
+    { "F41-all-at-once", test_all_at_once },
+    { "F6-no-target", test_no_target },
     { "F27-pieces", test_pieces },
     { "F27-raw", test_raw },
     { "F28-wild-pointers", test_wild_pointers },

@@ -17,6 +17,7 @@
 #define SHADOW_WELL     0
 #define SHADOW_LOOPS    1
 #define SHADOW_FAULTS   2
+#define SHADOW_MUTE     3               /* it does not name its UPID (F6) */
 
 #define SHADOW_INIT     600             /* handler: what INIT_UINTR answers */
 #define SHADOW_WAIT     601             /* at most so many ms; 0 for ever */

@@ -49,7 +49,7 @@ long scf_execute(struct scf_server *s __attribute__((unused)), unsigned call,
     case SCF3_CALL_NULL:
         return 0;
     case SCF3_CALL_INIT_UINTR:
-        return init_uintr();
+        return illness == SHADOW_MUTE ? -ENOSYS : init_uintr();
     default:
         result = kernel(call, a[0], a[1], a[2], a[3], a[4], a[5]);
         return result == -EAGAIN ? SCF_PARKED : result;
