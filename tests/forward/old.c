@@ -209,9 +209,14 @@ static void test_second(void)
     CHECK_EQ(ask2(&q, 3, 3, 0, 0), 0);
     CHECK_EQ(ask2(&q, 2, va + 1024, 02, 0), -ENOENT);
     CHECK_EQ(ask2(&q, 1, 1, 0x700010030000, 8), -EFAULT);
+    CHECK_EQ(ask2(&q, 56, 0, 0, 0), -ENOSYS);
     CHECK_EQ(ask2(&q, 57, 0, 0, 0), -ENOSYS);
     CHECK_EQ(ask2(&q, 254, va, 1, 0), 0);
     CHECK_EQ(ask2(&q, 1, 1, va, 5), -EFAULT);
+    CHECK_EQ(ask(&q, 5, (uint64_t[]) { va, (uint64_t)page, 1, 3 }, 4), 0);
+    CHECK_EQ(ask2(&q, 4, va + 2048, va + 1024, 0), -ENOENT);
+    CHECK_EQ(ask2(&q, 6, va, 1, 0), 0);
+    CHECK_EQ(ask2(&q, 4, va + 2048, va + 1024, 0), -EFAULT);
     CHECK_EQ(ask2(&q, 60, 0, 0, 0), 0);
     memset((void *)(uint64_t)QUEUE2(2), 0, 4096);
 }
