@@ -588,62 +588,6 @@ static void test_spoilt_reply_upid(void)
     end(&p);
 }
 
-/* What the process of an ill shadow is told; the other one's is served. */
-static void check_ill(long error)
-{
-    patience = SPIN_TICKS / 100;
-    CHECK_EQ(scf_attach(&p.scf, 1), 0);
-    run_as(&p);
-    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), error);
-    begin(&many[1]);
-    for (int i = 0; i < 100; i++) {
-        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
-    }
-    CHECK_EQ(many[1].scf.resets, 0);
-    end(&many[1]);
-    run_as(&p);
-    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), error);
-    scf_detach(&p.scf);
-    patience = 2 * SPIN_TICKS;
-}
-
-/* F6: who names no UPID is told by doorbells. */
-static void test_no_target(void)
-{
-    if (!arg_given("mute")) {
-        skip("all shadows name their UPID");
-    }
-    begin(&p);
-    CHECK(!p.scf.target && p.scf.target_tried);
-    looked = 0;
-    for (int i = 0; i < 20; i++) {
-        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
-    }
-    CHECK_EQ(looked, 0);
-    begin(&many[1]);
-    CHECK(many[1].scf.target);
-    end(&many[1]);
-    run_as(&p);
-    end(&p);
-}
-
-/* F47: GP lets the shadow of slot 0 do so, if it is told to. */
-static void test_faulting_shadow(void)
-{
-    if (!arg_given("fault")) {
-        skip("GP lets no shadow fault");
-    }
-    check_ill(-ECONNRESET);
-}
-
-static void test_looping_shadow(void)
-{
-    if (!arg_given("loop")) {
-        skip("GP lets no shadow loop");
-    }
-    check_ill(-ETIMEDOUT);
-}
-
 void payload_start(void)
 {
     if (!scf_start()) {
@@ -657,7 +601,6 @@ const struct test tests[] = {
     { "F3-types", test_types },
     { "F28-wild-copies", test_wild_copies },
     { "F41-all-at-once", test_all_at_once },
-    { "F6-no-target", test_no_target },
     { "F27-pieces", test_pieces },
     { "F27-raw", test_raw },
     { "F28-wild-pointers", test_wild_pointers },
@@ -677,7 +620,5 @@ const struct test tests[] = {
     { "F34-marks", test_marks },
     { "F45-spoilt-upid", test_spoilt_upid },
     { "F45-spoilt-reply-upid", test_spoilt_reply_upid },
-    { "F47-faulting-shadow", test_faulting_shadow },
-    { "F47-looping-shadow", test_looping_shadow },
     {}
 };

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One of GP's shadows is ill, that of slot 0, and another one is not.  The
+ * word for GP says how, and "only=" which test looks at that.
+ */
+#include <errno.h>
+
+#include "rt_lite.h"
+
+const char *const test_group = "/forward/ill";
+
+static struct process p, other;
+
+/* What the process of an ill shadow is told; the other one's is served. */
+static void check_ill(long error)
+{
+    patience = SPIN_TICKS / 100;
+    CHECK_EQ(scf_attach(&p.scf, 1), 0);
+    run_as(&p);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), error);
+    begin(&other);
+    for (int i = 0; i < 100; i++) {
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    }
+    CHECK_EQ(other.scf.resets, 0);
+    end(&other);
+    run_as(&p);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), error);
+    scf_detach(&p.scf);
+    patience = 2 * SPIN_TICKS;
+}
+
+/* F6: who names no UPID is told by doorbells. */
+static void test_no_target(void)
+{
+    begin(&p);
+    CHECK(!p.scf.target && p.scf.target_tried);
+    looked = 0;
+    for (int i = 0; i < 20; i++) {
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    }
+    CHECK_EQ(looked, 0);
+    begin(&other);
+    CHECK(other.scf.target);
+    end(&other);
+    run_as(&p);
+    end(&p);
+}
+
+/* F47 */
+static void test_faulting_shadow(void)
+{
+    check_ill(-ECONNRESET);
+}
+
+static void test_looping_shadow(void)
+{
+    check_ill(-ETIMEDOUT);
+}
+
+void payload_start(void)
+{
+    if (!scf_start()) {
+        fatal("there is no mailbox");
+    }
+}
+
+const struct test tests[] = {
+    { "F6-no-target", test_no_target },
+    { "F47-faulting-shadow", test_faulting_shadow },
+    { "F47-looping-shadow", test_looping_shadow },
+    {}
+};
