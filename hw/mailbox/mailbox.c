@@ -307,6 +307,7 @@ static const Property mailbox_properties[] = {
                        65536),
     DEFINE_PROP_SIZE32("common-size", VirtIOMailbox, geometry.common_size,
                        0x10000),
+    DEFINE_PROP_UINT32("common-side", VirtIOMailbox, geometry.common_side, 0),
     DEFINE_PROP_SIZE32("output-size", VirtIOMailbox, geometry.output_size,
                        0x10000),
     DEFINE_PROP_SIZE32("upid-size", VirtIOMailbox, geometry.upid_size, 0x1000),

@@ -9,6 +9,8 @@
  *  + property "latency-ns": from hand-over to arrival, on the virtual clock
  *  + properties "max-message", "common-size", "output-size", "upid-size":
  *    geometry, the same at both ends
+ *  + property "common-side": whose memory the common area is, 0 or 1; the same
+ *    at both ends
  *  + properties "apic-first", "apic-count": the global APIC IDs of this side
  *  + property "apic-local": initial APIC ID of the CPU that "apic-first" names
  *  + properties "allow-first", "allow-last": the vectors that a driver may
@@ -45,7 +47,7 @@ typedef enum MailboxSection {
     MAILBOX_STATE,
     MAILBOX_OUTPUT,
     MAILBOX_UPID,
-    MAILBOX_COMMON,             /* owned by side 0 */
+    MAILBOX_COMMON,             /* owned by "common-side" */
     MAILBOX_SECTIONS,
 } MailboxSection;
 
@@ -118,7 +120,7 @@ typedef struct MailboxPeer {
 } MailboxPeer;
 
 typedef struct MailboxGeometry {
-    uint32_t max_message, common_size, output_size, upid_size;
+    uint32_t max_message, common_size, output_size, upid_size, common_side;
 } MailboxGeometry;
 
 typedef struct MailboxRegisters {
@@ -228,7 +230,8 @@ bool mailbox_memory_check(VirtIOMailbox *m, Error **errp);
 bool mailbox_memory_init(VirtIOMailbox *m, Error **errp);
 void mailbox_memory_cleanup(VirtIOMailbox *m);
 const char *mailbox_section_name(MailboxSection section);
-bool mailbox_side_owns(unsigned side, MailboxSection section);
+bool mailbox_side_owns(const MailboxGeometry *g, unsigned side,
+                       MailboxSection section);
 uint64_t mailbox_section_size(const MailboxGeometry *g, MailboxSection section);
 bool mailbox_section_is_readonly(MailboxSection section);
 void mailbox_memory_attach(VirtIOMailbox *m);

@@ -49,9 +49,10 @@ bool mailbox_section_is_readonly(MailboxSection section)
     return section == MAILBOX_STATE || section == MAILBOX_OUTPUT;
 }
 
-bool mailbox_side_owns(unsigned side, MailboxSection section)
+bool mailbox_side_owns(const MailboxGeometry *g, unsigned side,
+                       MailboxSection section)
 {
-    return section != MAILBOX_COMMON || side == 0;
+    return section != MAILBOX_COMMON || side == g->common_side;
 }
 
 static bool check_size(const char *name, uint32_t size, Error **errp)
@@ -83,9 +84,20 @@ static bool check_address(VirtIOMailbox *m, const char *name,
     return true;
 }
 
+static bool check_owner(VirtIOMailbox *m, Error **errp)
+{
+    if (m->geometry.common_side >= MBOX_SIDES) {
+        error_setg(errp, "common-side=%u: choose 0 or 1",
+                   m->geometry.common_side);
+        return false;
+    }
+    return true;
+}
+
 bool mailbox_memory_check(VirtIOMailbox *m, Error **errp)
 {
-    return check_address(m, "upid-window-addr", m->upid_window_addr, errp) &&
+    return check_owner(m, errp) &&
+           check_address(m, "upid-window-addr", m->upid_window_addr, errp) &&
            check_address(m, "common-addr", m->common_addr, errp) &&
            check_size("common-size", m->geometry.common_size, errp) &&
            check_size("output-size", m->geometry.output_size, errp) &&
@@ -220,7 +232,7 @@ void mailbox_memory_attach(VirtIOMailbox *m)
 {
     memory_region_transaction_begin();
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (mailbox_side_owns(!m->side, i)) {
+        if (mailbox_side_owns(&m->geometry, !m->side, i)) {
             show(m, !m->side, i, m->peer.sections[i]);
         }
     }
@@ -231,7 +243,7 @@ void mailbox_memory_detach(VirtIOMailbox *m)
 {
     memory_region_transaction_begin();
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (mailbox_side_owns(!m->side, i)) {
+        if (mailbox_side_owns(&m->geometry, !m->side, i)) {
             hide(m, !m->side, i);
         }
     }
@@ -308,10 +320,10 @@ bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
     mailbox_registers_init(m);
     memory_region_add_subregion(&m->bar, MBOX_REGS_OFFSET, &m->regs);
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (mailbox_side_owns(!m->side, i)) {
+        if (mailbox_side_owns(g, !m->side, i)) {
             add_absent(m, i);
         }
-        if (mailbox_side_owns(m->side, i) && !add_own(m, i, errp)) {
+        if (mailbox_side_owns(g, m->side, i) && !add_own(m, i, errp)) {
             return false;
         }
     }
@@ -336,7 +348,8 @@ static void empty(MemoryRegion *container)
 static void give_up_own(VirtIOMailbox *m)
 {
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (mailbox_side_owns(m->side, i) && m->own[i].ram_block) {
+        if (mailbox_side_owns(&m->geometry, m->side, i) &&
+            m->own[i].ram_block) {
             vmstate_unregister_ram(&m->own[i], DEVICE(m));
         }
     }

@@ -80,8 +80,8 @@ static bool check_pair(VirtIOMailbox *m, VirtIOMailbox *other, Error **errp)
         return false;
     }
     if (memcmp(&m->geometry, &other->geometry, sizeof(m->geometry))) {
-        error_setg(errp, "peer=%s: max-message, common-size, output-size and "
-                   "upid-size must be the same at both ends",
+        error_setg(errp, "peer=%s: max-message, common-size, common-side, "
+                   "output-size and upid-size must be the same at both ends",
                    mailbox_name(other));
         return false;
     }

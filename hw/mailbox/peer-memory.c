@@ -100,7 +100,8 @@ static bool share_signals(MailboxSocket *s, Error **errp)
 bool mailbox_share_own(MailboxSocket *s, Error **errp)
 {
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (mailbox_side_owns(s->m->side, i) && !share_section(s, i, errp)) {
+        if (mailbox_side_owns(&s->m->geometry, s->m->side, i) &&
+            !share_section(s, i, errp)) {
             return false;
         }
     }
@@ -132,7 +133,7 @@ unsigned mailbox_own_fds(MailboxSocket *s, int *fds)
     unsigned n = 0;
 
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (mailbox_side_owns(s->m->side, i)) {
+        if (mailbox_side_owns(&s->m->geometry, s->m->side, i)) {
             fds[n++] = s->section_fds[i];
         }
     }
@@ -214,7 +215,7 @@ static bool map_all(MailboxSocket *s, int *fds, Error **errp)
 
     s->peer_memory = object_new(TYPE_MAILBOX_PEER_MEMORY);
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
-        if (mailbox_side_owns(!s->m->side, i) &&
+        if (mailbox_side_owns(&s->m->geometry, !s->m->side, i) &&
             !map_section(s, i, fds[n++], errp)) {
             return false;
         }
@@ -230,11 +231,13 @@ static bool map_all(MailboxSocket *s, int *fds, Error **errp)
 bool mailbox_map_peer(MailboxSocket *s, int *fds, unsigned n, Error **errp)
 {
     unsigned want = MAILBOX_SECTIONS + 2 -
-                    !mailbox_side_owns(!s->m->side, MAILBOX_COMMON);
+                    !mailbox_side_owns(&s->m->geometry, !s->m->side,
+                                        MAILBOX_COMMON);
     bool ok = n == want && map_all(s, fds, errp);
 
     if (n != want) {
-        error_setg(errp, "%u descriptors came, not %u", n, want);
+        error_setg(errp, "%u descriptors came, not %u: common-side= must be "
+                   "the same at both ends", n, want);
     }
     for (unsigned i = 0; i < n; i++) {
         close_fd(&fds[i]);

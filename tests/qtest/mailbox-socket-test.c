@@ -151,6 +151,44 @@ static void test_fixed_common(void)
     sides_close(&p);
 }
 
+/* MB6: what side 1 owns is there before side 0 comes, and outlives it */
+static void test_common_side(void)
+{
+    TwoSides p;
+
+    side_open(&p, 1, ",common-side=1");
+    qtest_writel(p.rig[1].qts, shm(&p.e[1], MBOX_CFG_COMMON_OFFSET, 0), 1);
+    for (int life = 0; life < 2; life++) {
+        side_open(&p, 0, ",common-side=1");
+        wait_for_link(&p.e[1], MBOX_LINK_UP);
+        wait_for_link(&p.e[0], MBOX_LINK_UP);
+        g_assert_cmpint(mem32(&p.e[0], shm(&p.e[0], MBOX_CFG_COMMON_OFFSET,
+                                           0)), ==, 1 + life);
+        qtest_writel(p.rig[0].qts, shm(&p.e[0], MBOX_CFG_COMMON_OFFSET, 0),
+                     2 + life);
+        side_kill(&p, 0);
+        wait_for_link(&p.e[1], MBOX_LINK_DOWN);
+        g_assert_cmpint(mem32(&p.e[1], shm(&p.e[1], MBOX_CFG_COMMON_OFFSET,
+                                           0)), ==, 2 + life);
+    }
+    side_close(&p, 1);
+}
+
+/* MB53: nobody owns the common area, or both do. */
+static void test_common_owners(void)
+{
+    TwoSides p;
+    int old = log_start();
+
+    side_open(&p, 0, "");
+    side_open(&p, 1, ",common-side=1");
+    g_usleep(50000);
+    g_assert_cmpint(reg32(&p.e[0], MBOX_REG_LINK), ==, MBOX_LINK_DOWN);
+    g_assert_cmpint(reg32(&p.e[1], MBOX_REG_LINK), ==, MBOX_LINK_DOWN);
+    sides_close(&p);
+    log_expect(old, "common-side= must be the same at both ends");
+}
+
 static void exchange(TwoSides *p, int from)
 {
     uint64_t report;
@@ -286,6 +324,8 @@ int main(int argc, char **argv)
     qtest_add_func("/mailbox/socket/MB20-doorbell", test_doorbell);
     qtest_add_func("/mailbox/socket/MB6-sections", test_sections);
     qtest_add_func("/mailbox/socket/MB6-fixed-common", test_fixed_common);
+    qtest_add_func("/mailbox/socket/MB6-common-side", test_common_side);
+    qtest_add_func("/mailbox/socket/MB53-common-owners", test_common_owners);
     qtest_add_func("/mailbox/socket/MB16-kill", test_kill);
     qtest_add_func("/mailbox/socket/MB43-peer-reset", test_peer_reset);
     qtest_add_func("/mailbox/socket/MB57-stopped-peer", test_stopped_peer);
