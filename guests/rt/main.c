@@ -2,13 +2,15 @@
 /*
  * RT as people run it: the words "run=COMMAND,ARGUMENT,...;COMMAND,..." say
  * what, one command after the other, "hello" if there is none; the next one
- * does not wait for a command with "&" at its end.  With "trespass=1" RT then
- * reaches for memory that is not its own.
+ * does not wait for a command with "&" at its end.  "timeout=N" is how long
+ * a forwarded call and the other side's beginning may take, in milliseconds.
+ * With "trespass=1" RT then reaches for memory that is not its own.
  */
 #include "memmap.h"
 #include "rt.h"
 
 #define ROOM            400
+#define TIMEOUT         1000
 
 static void blank(char *s)
 {
@@ -62,6 +64,7 @@ static void run_commands(void)
     if (arg_given("run")) {
         arg_text("run", text, sizeof(text));
     }
+    scf_timeout = arg_number("timeout", TIMEOUT) * MILLISECOND;
     rt_start();
     before = frames();
     for (char *command = text; *command; command = next) {
