@@ -4,17 +4,22 @@
 struct pool private_frames, window_frames;
 
 /* REP STOSQ and MOVSQ: under icount each turn is an instruction. */
-void frame_clear(uint64_t frame)
-{
-    uint64_t words = PAGE_SIZE / 8;
+#define PART            (PAGE_SIZE / FRAME_PARTS)
 
+void frame_clear(uint64_t frame, int part)
+{
+    uint64_t words = PART / 8;
+
+    frame += part * PART;
     asm volatile("rep stosq" : "+D"(frame), "+c"(words) : "a"(0) : "memory");
 }
 
-void frame_copy(uint64_t to, uint64_t from)
+void frame_copy(uint64_t to, uint64_t from, int part)
 {
-    uint64_t words = PAGE_SIZE / 8;
+    uint64_t words = PART / 8;
 
+    to += part * PART;
+    from += part * PART;
     asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)
                  : : "memory");
 }
@@ -68,8 +73,8 @@ uint64_t frame_alloc(struct pool *pool)
 {
     uint64_t frame = frame_alloc_dirty(pool);
 
-    if (frame) {
-        frame_clear(frame);
+    for (int part = 0; frame && part < FRAME_PARTS; part++) {
+        frame_clear(frame, part);
     }
     return frame;
 }

@@ -29,7 +29,9 @@ uint64_t frame_alloc_dirty(struct pool *pool);
 void frame_free(struct pool *pool, uint64_t frame);
 uint32_t frames_free(const struct pool *pool);
 
-void frame_clear(uint64_t frame);
-void frame_copy(uint64_t to, uint64_t from);
+/* A part of a frame, that of 0 to FRAME_PARTS - 1. */
+#define FRAME_PARTS     4
+void frame_clear(uint64_t frame, int part);
+void frame_copy(uint64_t to, uint64_t from, int part);
 
 #endif

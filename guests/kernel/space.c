@@ -35,9 +35,29 @@ static int index_of(uint64_t va, int level)
     return va / reach(level) % ENTRIES;
 }
 
+/* As frame_alloc(), but others run meanwhile. */
+static uint64_t new_frame(struct pool *pool)
+{
+    uint64_t frame = frame_alloc_dirty(pool);
+
+    for (int part = 0; frame && part < FRAME_PARTS; part++) {
+        frame_clear(frame, part);
+        space_pause();
+    }
+    return frame;
+}
+
+static void copy_frame(uint64_t to, uint64_t from)
+{
+    for (int part = 0; part < FRAME_PARTS; part++) {
+        frame_copy(to, from, part);
+        space_pause();
+    }
+}
+
 static uint64_t new_table(struct space *s)
 {
-    uint64_t table = frame_alloc(&private_frames);
+    uint64_t table = new_frame(&private_frames);
 
     s->tables += table != 0;
     return table;
@@ -241,9 +261,8 @@ static int map_taken(struct space *s, uint64_t va, uint64_t frame,
 
 int space_map_new(struct space *s, uint64_t va, unsigned prot)
 {
-    uint64_t frame = frame_alloc(s->pool);
+    uint64_t frame = new_frame(s->pool);
 
-    space_pause();
     return frame ? map_taken(s, va, frame, prot) : -ENOMEM;
 }
 
@@ -362,7 +381,7 @@ int space_copy(struct space *to, const struct space *from)
             if (!copy) {
                 return -ENOMEM;
             }
-            frame_copy(copy, frame);
+            copy_frame(copy, frame);
             error = map_taken(to, va, copy, prot);
         }
         if (error) {
@@ -392,6 +411,7 @@ static void free_below(struct space *s, uint64_t *table, int level,
         } else {
             free_below(s, table_at(table[i]), level - 1, at);
             free_table(s, table[i] & PTE_FRAME);
+            space_pause();
         }
     }
 }
@@ -489,9 +509,7 @@ static int transfer(const struct space *s, uint64_t va, void *kernel,
         va += n;
         kernel += n;
         bytes -= n;
-        if (bytes) {
-            space_pause();
-        }
+        space_pause();
     }
     return 0;
 }

@@ -114,6 +114,10 @@ static void take_sleeper(struct thread *t)
 
 /* ---- time ---- */
 
+void __attribute__((weak)) thread_runs(int priority __attribute__((unused)))
+{
+}
+
 /* A slice ends only where somebody waits for that. */
 static void set_alarm(void)
 {
@@ -153,13 +157,12 @@ static void on_clock(struct frame *f __attribute__((unused)))
     }
     alarm_at = 0;                       /* that one is spent */
     set_alarm();
+    if (highest() > current->priority) {
+        thread_runs(highest());         /* it does so in a moment */
+    }
 }
 
 /* ---- changing threads ---- */
-
-void __attribute__((weak)) thread_runs(int priority __attribute__((unused)))
-{
-}
 
 /* In the thread that has just got the CPU, a new one included. */
 void thread_arrived(void)
@@ -230,6 +233,17 @@ void thread_pause(void)
     give_way(slice_over());
 }
 
+/*
+ * What a thread did before it blocks, and what it does then, are apart for
+ * who waits.  Not if posts wake it: here they would be taken, and not wake.
+ */
+static void window(const struct thread *t)
+{
+    if (!t->wake_vector) {
+        irq_window();
+    }
+}
+
 bool thread_block(uint64_t until)
 {
     struct thread *self = current;
@@ -240,7 +254,10 @@ bool thread_block(uint64_t until)
     if (until != NEVER) {
         put_sleeper(self);
     }
+    window(self);
     run_next();
+    window(self);
+    give_way(false);
     return self->woken;
 }
 

@@ -23,7 +23,11 @@ static uint64_t enabled(void)
 /* All components in their initial state; the rest of the frame is not read. */
 static void empty_image(struct area *area)
 {
-    memset(area, 0, EXTENDED_AT);
+    uint64_t *word = (uint64_t *)area;
+
+    for (size_t i = 0; i < EXTENDED_AT / sizeof(*word); i++) {
+        word[i] = 0;
+    }
     area->xcomp_bv = XCOMP_COMPACTED | enabled();
 }
 
@@ -152,14 +156,22 @@ void thread_copy_state(struct thread *to)
 
 /* ---- user interrupts ---- */
 
-/* An off-CPU thread's part of its image, made if it is not there. */
+/*
+ * An off-CPU thread's part of its image, made if it is not there.  It is at
+ * the same place in all, and takes long to find.
+ */
 static struct uintr_image *image_of(struct thread *t)
 {
+    static uint64_t found_for, offset;
     struct area *a = t->area;
     struct uintr_image *image;
 
     a->xcomp_bv |= UINTR;
-    image = image_in(a);
+    if (a->xcomp_bv != found_for) {
+        found_for = a->xcomp_bv;
+        offset = (uint64_t)image_in(a) - (uint64_t)a;
+    }
+    image = (void *)a + offset;
     if (!(a->xstate_bv & UINTR)) {
         *image = (struct uintr_image) { 0 };
         a->xstate_bv |= UINTR;

@@ -56,6 +56,7 @@ static int copy_process(struct process *parent, struct process *child,
     frame.rax = 0;
     memcpy(child->name, parent->name, sizeof(child->name));
     child->next_map = parent->next_map;
+    thread_pause();
     return error ? error : process_add_thread(child, &frame,
                                               thread_current()->priority,
                                               thread);
@@ -71,6 +72,7 @@ long sys_fork(struct frame *f, const uint64_t *a __attribute__((unused)))
     thread_pause();
     error = child ? copy_process(parent, child, f, &thread) : -EAGAIN;
     if (!error) {
+        thread_pause();
         remote_fork(parent, child);
     }
     if (error) {
@@ -131,6 +133,7 @@ static void change_space(struct process *p, const struct space *new,
     struct space old = p->space;
     struct thread *self = thread_current();
 
+    thread_pause();
     remote_exec(p);
     p->space = *new;
     space_use(&p->space);
@@ -173,6 +176,7 @@ long sys_execve(struct frame *f, const uint64_t *a)
     if (!arguments) {
         return -ENOMEM;
     }
+    thread_pause();
     error = check_first(a[1]);
     if (!error) {
         error = take_arguments(arguments, a[0], a[1]);
