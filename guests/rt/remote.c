@@ -6,26 +6,84 @@
 #include "syscalls.h"
 
 #define TICK            (5 * MILLISECOND)
+#define REPLY_CLASS     2       /* of the vectors 32-47 (link.h) */
 
 static int pollers;             /* processes whose replies nobody notifies */
+static struct thread *replier;
+static int awaited;             /* priority of the most urgent who waits */
 
 bool rt_alone;
 
-static void tick(void *unused __attribute__((unused)))
+/*
+ * Replies are taken by a thread and not in the interrupt that announces them,
+ * so that they keep nobody waiting who is more urgent than who asked (RT2):
+ * it is just above the most urgent of those that it works for, or, while
+ * there is nothing to do, of those that wait.
+ */
+static void work_for(int urgency)
 {
-    for (uint64_t at = clock_now();; at += TICK) {
-        thread_block(at);
-        scf_tick();
+    int priority = urgency < PRIORITIES - 1 ? urgency + 1 : PRIORITIES - 1;
+
+    if (replier->priority != priority) {
+        thread_set_priority(replier, priority);
+    }
+}
+
+static void take_replies(void *unused __attribute__((unused)))
+{
+    int urgency;
+
+    for (uint64_t at = clock_now();;) {
+        while ((urgency = scf_urgency()) >= 0) {
+            work_for(urgency);
+            thread_pause();
+            scf_work();
+        }
+        awaited = scf_waiting();
+        work_for(awaited);
+        if (!thread_block(at)) {
+            scf_look();
+            at = clock_now() + TICK;
+        }
+    }
+}
+
+static void work_at_least_for(int urgency)
+{
+    if (replier->priority <= urgency) {
+        work_for(urgency);
+    }
+}
+
+void rt_replies(unsigned urgency)
+{
+    work_at_least_for(urgency);
+    thread_wake(replier);
+}
+
+/* Their tick comes to them as well. */
+static void await(int urgency)
+{
+    awaited = urgency > awaited ? urgency : awaited;
+    work_at_least_for(urgency);
+}
+
+/* Who is more urgent than the replier is not told of replies meanwhile. */
+void thread_runs(int priority)
+{
+    bool held = priority > awaited + 1;
+
+    if (replier) {
+        scf_running(priority);
+        write_cr8(held ? REPLY_CLASS : 0);
     }
 }
 
 void remote_start(void)
 {
-    struct thread *t;
-
     if (!rt_alone && scf_start()) {
-        t = thread_create_kernel(PRIORITIES - 2, tick, NULL);
-        thread_start(t);
+        replier = thread_create_kernel(PRIORITY_USUAL, take_replies, NULL);
+        thread_start(replier);
     }
 }
 
@@ -33,7 +91,8 @@ void remote_start(void)
 void thread_idle(void)
 {
     if (pollers) {
-        scf_tick();
+        scf_look();
+        scf_work();
         cpu_relax();
         irq_window();
     } else {
@@ -82,6 +141,7 @@ void remote_fork(struct process *parent, struct process *child)
 {
     if (parent->attached) {
         remote_attach(child);
+        thread_pause();
         scf_fork(parent, child);
     }
 }
@@ -114,6 +174,7 @@ static long show(struct process *p, uint64_t va, uint64_t end)
         long error;
 
         n = run_of(p, va, frame, prot, end);
+        space_pause();
         error = scf_map(p, va, frame, n, prot);
         if (error < 0) {
             return error;
@@ -206,6 +267,7 @@ struct scf_caller *rt_caller(struct process *p)
 void rt_block(volatile int *done)
 {
     if (!*done) {
+        await(thread_current()->priority);
         channel_sleep(CHANNEL(done), NEVER);
     }
 }
@@ -261,9 +323,4 @@ long rt_copy_string(struct process *p __attribute__((unused)), char *to,
                     uint64_t from, size_t room)
 {
     return copy_string(to, from, room);
-}
-
-void thread_runs(int priority)
-{
-    scf_running(priority);
 }

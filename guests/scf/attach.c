@@ -8,6 +8,8 @@
 static struct link link;
 static bool there;                  /* the mailbox is */
 static struct scf_caller *callers[SCF3_SLOTS];
+static uint64_t attached, pending;  /* slots: in use, with something to do */
+static int last;                    /* slot that had a piece done */
 
 /* Where replies are posted; the user vector is the slot. */
 static struct upid *reply_upid(void)
@@ -18,15 +20,63 @@ static struct upid *reply_upid(void)
 /* Where the mailbox posts for its messages (F46); the peer cannot reach it. */
 static struct upid post_upid;
 
-static void poll_slots(uint64_t slots)
+/* ---- Slots with something to do ---- */
+
+static int more_urgent(uint64_t slots, int best)
 {
-    while (slots) {
+    for (; slots; slots &= slots - 1) {
         int slot = __builtin_ctzll(slots);
 
-        slots &= slots - 1;
-        if (callers[slot]) {
-            scf_poll(callers[slot]);
+        if (best < 0 || callers[slot]->urgency > callers[best]->urgency) {
+            best = slot;
         }
+    }
+    return best;
+}
+
+/* The most urgent one; of equals that behind the one that was last. */
+static int next_slot(uint64_t slots)
+{
+    uint64_t behind = slots & ~((2ull << last) - 1);
+
+    return more_urgent(slots & ~behind, more_urgent(behind, -1));
+}
+
+static unsigned urgency_of(int slot)
+{
+    return slot < 0 ? 0 : callers[slot]->urgency;
+}
+
+bool scf_work(void)
+{
+    int slot = next_slot(pending);
+
+    if (slot < 0) {
+        return false;
+    }
+    last = slot;
+    if (!scf_piece(callers[slot])) {
+        pending &= ~(1ull << slot);
+    }
+    return pending;
+}
+
+int scf_urgency(void)
+{
+    return pending ? (int)urgency_of(next_slot(pending)) : -1;
+}
+
+unsigned scf_waiting(void)
+{
+    return urgency_of(next_slot(attached));
+}
+
+static void look_at(uint64_t slots)
+{
+    slots &= attached;
+    pending |= slots;
+    if (slots) {
+        rt_replies(urgency_of(next_slot(slots)));
     }
 }
 
@@ -40,9 +90,9 @@ static uint64_t take_posts(struct upid *upid)
 static void on_reply(struct frame *f __attribute__((unused)))
 {
     apic_eoi();
-    poll_slots(take_posts(reply_upid()));
+    look_at(take_posts(reply_upid()));
     if (take_posts(&post_upid)) {
-        poll_slots(link_posts(&link));
+        look_at(link_posts(&link));
     }
 }
 
@@ -50,13 +100,13 @@ static void on_irq(struct frame *f __attribute__((unused)))
 {
     apic_eoi();
     link_rung(&link);
-    poll_slots(~0ull);
+    look_at(~0ull);
 }
 
 static void on_ipi(struct frame *f __attribute__((unused)))
 {
     apic_eoi();
-    poll_slots(~0ull);
+    look_at(~0ull);
 }
 
 bool scf_start(void)
@@ -75,11 +125,9 @@ bool scf_start(void)
     return there;
 }
 
-void scf_tick(void)
+void scf_look(void)
 {
-    if (there) {
-        poll_slots(~0ull);
-    }
+    pending |= attached;
 }
 
 void scf_running(unsigned priority)
@@ -89,23 +137,29 @@ void scf_running(unsigned priority)
     }
 }
 
+static int free_slot(void)
+{
+    return ~attached ? __builtin_ctzll(~attached) : -1;
+}
+
 int scf_attach(struct scf_caller *c, uint64_t name)
 {
+    int slot;
+
     if (!there) {
         return -ENOTCONN;
     }
-    for (unsigned slot = 0; slot < SCF3_SLOTS; slot++) {
-        if (!callers[slot]) {
-            callers[slot] = c;
-            c->slot = slot;
-            c->own = &link.own[slot];
-            scf_set_modes(c, SCF3_MODE_UIPI, SCF3_MODE_UIPI,
-                          SCF3_POLICY_ALWAYS);
-            scf_open(c, c->own, &link.peer[slot], name);
-            return 0;
-        }
+    slot = free_slot();
+    if (slot < 0) {
+        return -EAGAIN;
     }
-    return -EAGAIN;
+    callers[slot] = c;
+    attached |= 1ull << slot;
+    c->slot = slot;
+    c->own = &link.own[slot];
+    scf_set_modes(c, SCF3_MODE_UIPI, SCF3_MODE_UIPI, SCF3_POLICY_ALWAYS);
+    scf_open(c, c->own, &link.peer[slot], name);
+    return 0;
 }
 
 void scf_detach(struct scf_caller *c)
@@ -113,6 +167,8 @@ void scf_detach(struct scf_caller *c)
     if (c->own) {
         scf_close(c);
         callers[c->slot] = NULL;
+        attached &= ~(1ull << c->slot);
+        pending &= attached;
         c->own = NULL;
     }
 }

@@ -4,7 +4,8 @@
 
 #include "requester.h"
 
-#define NEVER UINT64_MAX
+#define NEVER   UINT64_MAX
+#define PIECE   1               /* replies, or deadlines */
 
 /* ---- Opening and closing (F29) ---- */
 
@@ -25,7 +26,8 @@ static void open_again(struct scf_caller *c)
     struct scf_head *head = &c->own->head;
     uint32_t epoch = new_epoch(c);
 
-    c->made = c->taken = 0;
+    c->made = c->taken = c->until = 0;
+    c->look = 0;
     wire_set(&head->made, 0);
     wire_set(&head->taken, 0);
     wire_set(&head->magic, SCF3_MAGIC);
@@ -158,21 +160,30 @@ static void take_reply(struct scf_caller *c, const struct scf_reply *reply)
     }
 }
 
-static void take_replies(struct scf_caller *c)
+/* What comes meanwhile is announced again: a turn has an end. */
+static bool begin_turn(struct scf_caller *c)
 {
-    uint32_t made = wire_word(&c->peer->head.made);
+    if (c->taken == c->until) {
+        c->until = wire_word(&c->peer->head.made);
+    }
+    return c->until - c->taken <= c->made - c->taken;
+}
+
+static bool take_replies(struct scf_caller *c)
+{
     struct scf_reply reply;
 
-    if (made - c->taken > c->made - c->taken) {
+    if (!begin_turn(c)) {
         broken(c);
-        return;
+        return false;
     }
-    while (c->taken != made) {
+    for (int i = 0; i < PIECE && c->taken != c->until; i++) {
         wire_copy(&reply, &c->peer->replies[c->taken % SCF3_ENTRIES],
                   sizeof(reply));
         wire_set(&c->own->head.taken, ++c->taken);
         take_reply(c, &reply);
     }
+    return c->taken != c->until;
 }
 
 /* ---- Time (F35) ---- */
@@ -204,19 +215,26 @@ static void look_at_deadline(struct scf_caller *c, unsigned i, uint64_t now)
     }
 }
 
-static void expire(struct scf_caller *c)
+static bool expire(struct scf_caller *c)
 {
     uint64_t now = rt_now();
 
-    if (now < c->deadline) {
-        return;
+    if (!c->look) {
+        if (now < c->deadline) {
+            return false;
+        }
+        c->deadline = NEVER;
     }
-    c->deadline = NEVER;
-    for (unsigned i = 0; i < SCF3_CALLS; i++) {
-        look_at_deadline(c, i, now);
+    for (int i = 0; i < PIECE && c->look < SCF3_CALLS; i++) {
+        look_at_deadline(c, c->look++, now);
     }
+    if (c->look < SCF3_CALLS) {
+        return true;
+    }
+    c->look = 0;
     c->room = 1;
     rt_wake(&c->room);
+    return false;
 }
 
 /* ---- A turn ---- */
@@ -238,28 +256,34 @@ static void look_for_server(struct scf_caller *c)
     }
 }
 
-static void look_for_replies(struct scf_caller *c)
+static bool look_for_replies(struct scf_caller *c)
 {
     if (wire_word(&c->peer->head.epoch) != c->epoch) {
         lose(c, -ECONNRESET);
-    } else if (wire_word(&c->peer->head.state) != SCF3_STATE_OPEN) {
-        broken(c);
-    } else {
-        take_replies(c);
+        return false;
     }
+    if (wire_word(&c->peer->head.state) != SCF3_STATE_OPEN) {
+        broken(c);
+        return false;
+    }
+    return take_replies(c);
 }
 
-void scf_poll(struct scf_caller *c)
+bool scf_piece(struct scf_caller *c)
 {
     if (c->state != SCF_CLOSED && scf_generation() != c->generation) {
         lose(c, -ECONNRESET);
     }
     if (c->state == SCF_OPENING) {
         look_for_server(c);
-    } else if (c->state == SCF_OPEN) {
-        look_for_replies(c);
+    } else if (c->state == SCF_OPEN && look_for_replies(c)) {
+        return true;
     }
-    if (c->state == SCF_OPEN) {
-        expire(c);
+    return c->state == SCF_OPEN && expire(c);
+}
+
+void scf_poll(struct scf_caller *c)
+{
+    while (scf_piece(c)) {
     }
 }

@@ -20,6 +20,8 @@ struct scf_caller *rt_caller(struct process *p);
  */
 void rt_block(volatile int *done);
 void rt_wake(volatile int *done);
+/* scf_work() has something to do, for who waits with that priority. */
+void rt_replies(unsigned urgency);
 bool rt_killed(void);               /* the current thread is to leave */
 uint64_t rt_now(void);              /* ns */
 unsigned rt_priority(void);         /* of the current thread */

@@ -142,6 +142,9 @@ static long claim(struct scf_caller *c, struct scf_call **call)
 {
     long error;
 
+    if (rt_priority() > c->urgency) {
+        c->urgency = rt_priority();
+    }
     while (!(error = wait_for_server(c)) && !(*call = free_call(c))) {
         if (rt_killed()) {
             return -EINTR;
@@ -162,6 +165,9 @@ static long claim(struct scf_caller *c, struct scf_call **call)
 static void release(struct scf_caller *c, struct scf_call *call)
 {
     call->held = false;
+    if (!any_held(c)) {
+        c->urgency = 0;
+    }
     c->room = 1;
     rt_wake(&c->room);
 }

@@ -32,6 +32,9 @@ struct scf_caller {
     struct scf_slot *own;
     const struct scf_slot *peer;
     uint32_t epoch, made, taken;
+    uint32_t until;             /* replies that this turn takes */
+    unsigned look;              /* the next call whose deadline is looked at */
+    unsigned urgency;           /* priority of who waits */
     uint32_t generation;        /* of the link, when the slot was opened */
     uint64_t tokens;
     uint64_t deadline;          /* of the first call, or of the opening */
@@ -66,8 +69,12 @@ long scf_exec(struct process *p);
 long scf_fork(struct process *parent, struct process *child);
 long scf_exit(struct process *p, int status);
 
-/* Take replies, end what is late, wake who waits; never sleeps (F38). */
+/*
+ * Take replies, end what is late, wake who waits; never sleeps (F38).  A piece
+ * of that is done in some hundred instructions; true if there is more.
+ */
 void scf_poll(struct scf_caller *c);
+bool scf_piece(struct scf_caller *c);
 
 /* ---- The link, attach.c ---- */
 
@@ -76,8 +83,15 @@ bool scf_start(void);
 /* A slot for a process, with SENDUIPI both ways: 0, -EAGAIN, -ENOTCONN. */
 int scf_attach(struct scf_caller *c, uint64_t name);
 void scf_detach(struct scf_caller *c);
-/* From the timer, each 10 ms or sooner while threads wait. */
-void scf_tick(void);
+/*
+ * All slots have something to do: from the timer, each 10 ms or sooner while
+ * threads wait, and before scf_work() by who looks for replies by itself.
+ */
+void scf_look(void);
+/* A piece for the slot whose waiters are the most urgent; true: more. */
+bool scf_work(void);
+int scf_urgency(void);              /* their priority, -1 if nothing is due */
+unsigned scf_waiting(void);         /* that of all who wait, 0 if nobody does */
 /* At each change of threads: the priority of the one that runs (F44). */
 void scf_running(unsigned priority);
 

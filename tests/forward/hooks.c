@@ -20,6 +20,13 @@ struct scf_caller *rt_caller(struct process *p)
     return &p->scf;
 }
 
+/* What an interrupt of the other side would have led to. */
+void look(void)
+{
+    scf_look();
+    rt_replies(0);
+}
+
 void rt_block(volatile int *done)
 {
     uint64_t limit = rdtsc() + patience;
@@ -32,7 +39,7 @@ void rt_block(volatile int *done)
             scf_poll(&current->scf);
         } else if (rdtsc() > limit) {
             looked++;
-            scf_tick();
+            look();
             limit = rdtsc() + patience / 8;
         }
         cpu_relax();
@@ -42,6 +49,12 @@ void rt_block(volatile int *done)
 void rt_wake(volatile int *done)
 {
     (void)done;
+}
+
+void rt_replies(unsigned urgency __attribute__((unused)))
+{
+    while (scf_work()) {
+    }
 }
 
 bool rt_killed(void)

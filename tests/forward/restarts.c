@@ -29,7 +29,7 @@ static long open_file(void)
     while ((fd = ask(2, (uint64_t)name, O_CREAT | O_RDWR, 0)) < 0) {
         CHECK(is_end_of_server(fd) || fd == -ENOTCONN);
         absent++;
-        scf_tick();
+        look();
     }
     return fd;
 }

@@ -17,6 +17,7 @@ extern volatile bool killed;
 extern uint64_t looked, patience;
 extern unsigned priority;
 
+void look(void);                    /* at all slots */
 void run_as(struct process *p);
 long ask(unsigned call, uint64_t a, uint64_t b, uint64_t c);
 void begin(struct process *p);

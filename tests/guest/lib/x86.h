@@ -118,6 +118,7 @@ DEFINE_CR(0)
 DEFINE_CR(2)
 DEFINE_CR(3)
 DEFINE_CR(4)
+DEFINE_CR(8)                            /* the task priority */
 #undef DEFINE_CR
 
 static inline uint64_t rdtsc(void)
