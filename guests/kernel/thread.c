@@ -378,6 +378,7 @@ void thread_leave_space(void)
 void thread_exit(void)
 {
     thread_leave_space();
+    irq_window();
     thread_discard(current);
     run_next();
     __builtin_unreachable();

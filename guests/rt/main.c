@@ -66,6 +66,7 @@ static void run_commands(void)
     }
     scf_timeout = arg_number("timeout", TIMEOUT) * MILLISECOND;
     rt_start();
+    thread_set_priority(thread_current(), PRIORITY_USUAL);  /* as theirs */
     before = frames();
     for (char *command = text; *command; command = next) {
         next = end_of(command);
