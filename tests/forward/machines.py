@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """GP and RT in one process or in two, from the layouts that people copy."""
+import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,27 @@ GP = os.path.join(ROOT, "build/guests/gp/gp.bin")
 PARKED = os.path.join(ROOT, "build/guests/parked.bin")
 FIXED = [QEMU, "-machine", "q35", "-cpu", "max,uintr=on", "-nodefaults", "-display", "none",
          "-no-reboot"]
+
+
+class Monitor:
+    """The monitor of a machine of start_one(), for commands that return nothing."""
+
+    def __init__(self, world):
+        self.socket = socket.socket(socket.AF_UNIX)
+        while self.socket.connect_ex(world.path("monitor")):
+            time.sleep(0.01)
+        self.lines = self.socket.makefile("r")
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        words = json.dumps({"execute": command, "arguments": arguments})
+        self.socket.sendall(words.encode())
+        while '"return"' not in self.lines.readline():
+            pass
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
 
 
 class World:
@@ -54,6 +77,9 @@ class World:
 
     def start_one(self, *more):
         return self.start(self.gp_words() + self.layout("forward") + list(more), "gp.log")
+
+    def monitor_words(self):
+        return ["-qmp", f"unix:{self.path('monitor')},server=on,wait=off"]
 
     def start_gp(self, *more):
         link = f"socket,id=c,path={self.path('link')},server=on,wait=off"
