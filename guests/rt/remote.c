@@ -79,9 +79,20 @@ void thread_runs(int priority)
     }
 }
 
+/* Or the frames of a life before this one would be its shadows', too. */
+static void wait_for_quiet(void)
+{
+    uint64_t end = clock_now() + scf_timeout;
+
+    while (!scf_quiet() && clock_now() < end) {
+        thread_block(clock_now() + MILLISECOND);
+    }
+}
+
 void remote_start(void)
 {
     if (!rt_alone && scf_start()) {
+        wait_for_quiet();
         replier = thread_create_kernel(PRIORITY_USUAL, take_replies, NULL);
         thread_start(replier);
     }

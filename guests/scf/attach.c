@@ -109,6 +109,26 @@ static void on_ipi(struct frame *f __attribute__((unused)))
     look_at(~0ull);
 }
 
+/* F39: what a life before this one has left */
+static void give_all_back(void)
+{
+    for (unsigned slot = 0; slot < SCF3_SLOTS; slot++) {
+        wire_set(&link.own[slot].head.state, SCF3_STATE_NONE);
+        wire_set(&link.own[slot].head.epoch, 0);
+    }
+    link_ring(&link);
+}
+
+bool scf_quiet(void)
+{
+    for (unsigned slot = 0; slot < SCF3_SLOTS && scf_generation(); slot++) {
+        if (wire_word(&link.peer[slot].head.epoch)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool scf_start(void)
 {
     static const uint8_t vectors[] = { RT_REPLY_VECTOR };
@@ -121,6 +141,7 @@ bool scf_start(void)
         upid_init(reply_upid(), RT_REPLY_VECTOR, link_first_id(&link));
         upid_init(&post_upid, RT_REPLY_VECTOR, link_first_id(&link));
         link_bind(&link, &post_upid, 0);
+        give_all_back();
     }
     return there;
 }

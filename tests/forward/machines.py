@@ -30,10 +30,13 @@ class Monitor:
         self.ask("qmp_capabilities")
 
     def ask(self, command, **arguments):
+        """True if it was done; the machine may have ended by itself."""
         words = json.dumps({"execute": command, "arguments": arguments})
-        self.socket.sendall(words.encode())
-        while '"return"' not in self.lines.readline():
-            pass
+        try:
+            self.socket.sendall(words.encode())
+            return any('"return"' in line for line in self.lines)
+        except OSError:
+            return False
 
     def close(self):
         self.lines.close()

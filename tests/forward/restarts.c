@@ -73,6 +73,23 @@ static void test_calls(void)
     end(&p);
 }
 
+/* F46: a slot that is never given back is free in the next life */
+static void test_given_back(void)
+{
+    static struct process left;
+    uint64_t limit = rdtsc() + SPIN_TICKS;
+
+    while (!scf_quiet() && rdtsc() < limit) {
+        cpu_relax();
+    }
+    CHECK(scf_quiet());
+    begin(&p);
+    begin(&left);
+    run_as(&p);
+    end(&p);
+    CHECK(!scf_quiet());
+}
+
 void payload_start(void)
 {
     patience = SPIN_TICKS / 200;
@@ -82,6 +99,7 @@ void payload_start(void)
 }
 
 const struct test tests[] = {
+    { "F46-given-back", test_given_back },
     { "F33-exactly-once", test_calls },
     {}
 };
