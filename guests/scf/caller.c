@@ -284,6 +284,9 @@ bool scf_piece(struct scf_caller *c)
 
 void scf_poll(struct scf_caller *c)
 {
-    while (scf_piece(c)) {
-    }
+    bool more;
+
+    do {
+        more = scf_piece(c);
+    } while (more);
 }

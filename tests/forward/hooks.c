@@ -53,8 +53,11 @@ void rt_wake(volatile int *done)
 
 void rt_replies(unsigned urgency __attribute__((unused)))
 {
-    while (scf_work()) {
-    }
+    bool more;
+
+    do {
+        more = scf_work();
+    } while (more);
 }
 
 bool rt_killed(void)
