@@ -80,7 +80,7 @@ bool scf_piece(struct scf_caller *c);
 
 /* Once: find the mailbox, and take interrupts of it.  False: none. */
 bool scf_start(void);
-/* No server is there that sees pages of a life before this one (F46). */
+/* No server is there that sees pages of a life before this one (F39). */
 bool scf_quiet(void);
 /* A slot for a process, with SENDUIPI both ways: 0, -EAGAIN, -ENOTCONN. */
 int scf_attach(struct scf_caller *c, uint64_t name);

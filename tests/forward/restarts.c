@@ -73,7 +73,7 @@ static void test_calls(void)
     end(&p);
 }
 
-/* F46: a slot that is never given back is free in the next life */
+/* F39: a slot that is never given back is free in the next life */
 static void test_given_back(void)
 {
     static struct process left;
@@ -99,7 +99,7 @@ void payload_start(void)
 }
 
 const struct test tests[] = {
-    { "F46-given-back", test_given_back },
+    { "F39-given-back", test_given_back },
     { "F33-exactly-once", test_calls },
     {}
 };
