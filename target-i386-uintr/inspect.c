@@ -12,11 +12,12 @@
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "internal.h"
+#include "observe.h"
 
-static bool waits_in_apic(CPUX86State *env)
+static bool waits_in_apic(CPUX86State *env, uint8_t vector)
 {
     APICCommonState *apic = uintr_apic(env_archcpu(env));
-    int word = env->uintr.uinv >> 5, bit = env->uintr.uinv & 31;
+    int word = vector >> 5, bit = vector & 31;
 
     return apic && ((apic->irr[word] | apic->posted[word]) & (1u << bit));
 }
@@ -36,6 +37,11 @@ static const char *why_not_taken(CPUX86State *env)
            "interrupt in service";
 }
 
+const char *uintr_held_back(CPUX86State *env, uint8_t vector)
+{
+    return waits_in_apic(env, vector) ? why_not_taken(env) : NULL;
+}
+
 /* What the receiver would find.  False if it would find no UPID. */
 static bool look_at_upid(CPUX86State *env, UintrUpid *upid)
 {
@@ -53,7 +59,7 @@ static const char *why_not_processed(CPUX86State *env)
 {
     UintrUpid upid;
 
-    if (env->uintr.uinv && waits_in_apic(env)) {
+    if (env->uintr.uinv && waits_in_apic(env, env->uintr.uinv)) {
         return why_not_taken(env);
     }
     if (!look_at_upid(env, &upid)) {

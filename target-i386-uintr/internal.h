@@ -140,6 +140,8 @@ void uintr_inspect_class_init(ObjectClass *oc);
 
 /* True if @dest is in somebody's window: then the notification is theirs. */
 bool uintr_route(CPUState *sender, uint32_t dest, uint8_t vector);
+/* Was it in a window that has been released since? */
+bool uintr_route_was(uint32_t dest);
 
 /* ---- ipi.c ---- */
 

@@ -99,12 +99,20 @@ static bool in_x2apic_mode(const APICCommonState *apic)
     return apic->apicbase & MSR_IA32_APICBASE_EXTD;
 }
 
-static void lost(InterruptSource from, const char *why)
+const char *const uintr_loss_names[] = {
+    [UINTR_LOSS_APIC_DISABLED] = "local APIC disabled",
+    [UINTR_LOSS_ILLEGAL_VECTOR] = "illegal vector",
+    [UINTR_LOSS_NO_APIC] = "no such local APIC",
+    [UINTR_LOSS_ID_CHANGED] = "the xAPIC ID was changed",
+    [UINTR_LOSS_PEER_GONE] = "global ID without a local APIC",
+};
+
+static void lost(InterruptSource from, UintrLoss why)
 {
-    trace_uintr_ipi_lost(from.id, why);
-    if (from.kind == INTERRUPT_FROM_CPU) {
-        UINTR_TELL(lost, qemu_get_cpu(from.id), why);
-    }
+    bool cpu = from.kind == INTERRUPT_FROM_CPU;
+
+    trace_uintr_ipi_lost(from.id, uintr_loss_names[why]);
+    UINTR_TELL(lost, cpu ? qemu_get_cpu(from.id) : NULL, why);
 }
 
 /* R59: software sees the ICR as if it had written it. */
@@ -120,7 +128,7 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     uint32_t dest;
 
     if (!apic || !(apic->apicbase & MSR_IA32_APICBASE_ENABLE)) {
-        lost(from_cpu(env_cpu(env)), "local APIC disabled");
+        lost(from_cpu(env_cpu(env)), UINTR_LOSS_APIC_DISABLED);
         return;
     }
     dest = in_x2apic_mode(apic) ?                           /* R56 */
@@ -128,7 +136,7 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     record_icr(apic, dest, nv);
     if (nv < APIC_FIRST_LEGAL_VECTOR) {                     /* R58 */
         apic->esr |= APIC_ESR_SEND_ILLEGAL_VECTOR;
-        lost(from_cpu(env_cpu(env)), "illegal vector");
+        lost(from_cpu(env_cpu(env)), UINTR_LOSS_ILLEGAL_VECTOR);
         return;
     }
     if (uintr_route(env_cpu(env), dest, nv)) {
@@ -142,7 +150,8 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     if (target) {
         post_unlocked(target, nv);
     } else if (nobody_has(dest)) {
-        lost(from_cpu(env_cpu(env)), "no such local APIC");
+        lost(from_cpu(env_cpu(env)), uintr_route_was(dest) ?
+             UINTR_LOSS_PEER_GONE : UINTR_LOSS_NO_APIC);
     } else {
         BQL_LOCK_GUARD();
         send_locked(env_cpu(env), dest, nv);
@@ -154,13 +163,14 @@ static bool inject(InterruptSource from, uint32_t apic_id, uint8_t vector)
     APICCommonState *target = apic_by_initial_id(apic_id);
 
     if (!target || vector < APIC_FIRST_LEGAL_VECTOR) {
-        lost(from, target ? "illegal vector" :
-                   "global ID without a local APIC");
+        lost(from, target ? UINTR_LOSS_ILLEGAL_VECTOR :
+                   from.kind == INTERRUPT_FROM_CPU ? UINTR_LOSS_PEER_GONE :
+                   UINTR_LOSS_NO_APIC);
         return false;
     }
     /* The guest writes its xAPIC ID: it may name another CPU or all of them. */
     if (!in_x2apic_mode(target) && target->id != apic_id) {
-        lost(from, "the xAPIC ID was changed");
+        lost(from, UINTR_LOSS_ID_CHANGED);
         return false;
     }
     send_message(from, apic_id, vector);

@@ -107,6 +107,7 @@ static void fault(X86CPU *cpu)
         replay_interrupt();
         trace_uintr_notify_fault(cs->cpu_index, EXCP0D_GPF, env->uintr.pd);
         acknowledge(cpu);
+        UINTR_TELL(dropped, env, "IA32_UINTR_PD is not canonical");
         raise_exception_err_ra(env, EXCP0D_GPF, ERROR_CODE_EXT, 0);
     }
     if (!find_fault(env)) {
@@ -119,6 +120,7 @@ static void fault(X86CPU *cpu)
         cpu_interrupt(cs, CPU_INTERRUPT_HARD);
     } else {
         acknowledge(cpu);
+        UINTR_TELL(dropped, env, "its UPID could not be written");
     }
     cpu_loop_exit(cs);
 }

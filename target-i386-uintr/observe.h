@@ -35,6 +35,18 @@ typedef enum UintrReplaced {
     UINTR_REPLACED_XRSTORS,
 } UintrReplaced;
 
+/* Why a notification reaches nobody. */
+typedef enum UintrLoss {
+    UINTR_LOSS_APIC_DISABLED,       /* the sender's */
+    UINTR_LOSS_ILLEGAL_VECTOR,
+    UINTR_LOSS_NO_APIC,
+    UINTR_LOSS_ID_CHANGED,
+    UINTR_LOSS_PEER_GONE,           /* whose window of global IDs it was */
+    UINTR_LOSS__MAX,
+} UintrLoss;
+
+extern const char *const uintr_loss_names[UINTR_LOSS__MAX];
+
 typedef struct UintrStore {
     CPUState *cpu;              /* null for a device */
     uint64_t rip;
@@ -44,16 +56,21 @@ typedef struct UintrStore {
 
 typedef struct UintrObserver {
     void (*post)(const UintrPost *post);
-    void (*lost)(CPUState *sender, const char *why);
+    /* @sender is null for a device. */
+    void (*lost)(CPUState *sender, UintrLoss why);
     void (*identify)(CPUX86State *env, uint8_t vector);
     void (*to_idt)(CPUX86State *env, uint8_t vector);
     void (*take)(CPUX86State *env, const UintrTake *take);
+    /* What was identified is not processed. */
+    void (*dropped)(CPUX86State *env, const char *why);
     void (*deliver)(CPUX86State *env, uint8_t vector);
     void (*uiret)(CPUX86State *env);
     /* UIRR is the new one already. */
     void (*replace)(CPUX86State *env, uint64_t old_rr, UintrReplaced how,
                     void *image);
     void (*save)(CPUX86State *env, void *image);
+    /* WRMSR has set IA32_UINTR_PD. */
+    void (*attach)(CPUX86State *env);
     void (*store)(const UintrStore *store);
 } UintrObserver;
 
@@ -61,6 +78,12 @@ typedef struct UintrObserver {
 void uintr_observe(const UintrObserver *observer);
 
 extern const UintrObserver *uintr_observer;
+
+/*
+ * Why the interrupt @vector waits in the CPU's local APIC; null if it does
+ * not.
+ */
+const char *uintr_held_back(CPUX86State *env, uint8_t vector);
 
 #define UINTR_TELL(event, ...)                                  \
     do {                                                        \

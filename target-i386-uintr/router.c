@@ -2,6 +2,7 @@
 /* Windows of global APIC IDs: see router.h. */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/bitmap.h"
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
 #include "qemu/rcu_queue.h"
@@ -21,6 +22,9 @@ struct UintrWindow {
 
 /* Changed under the big lock, read by senders under RCU. */
 static QLIST_HEAD(, UintrWindow) windows = QLIST_HEAD_INITIALIZER(windows);
+
+/* IDs that were in a window once: who sends there has not been told. */
+static unsigned long former[BITS_TO_LONGS(FIRST_BROADCAST_ID)];
 
 static UintrWindow *find_overlap(uint32_t first, uint32_t count)
 {
@@ -82,6 +86,7 @@ static void free_window(UintrWindow *window)
 void uintr_router_release(UintrWindow *window)
 {
     assert(bql_locked());
+    bitmap_set_atomic(former, window->first, window->count);
     QLIST_REMOVE_RCU(window, next);
     call_rcu(window, free_window, rcu);
 }
@@ -100,4 +105,9 @@ bool uintr_route(CPUState *sender, uint32_t dest, uint8_t vector)
         }
     }
     return false;
+}
+
+bool uintr_route_was(uint32_t dest)
+{
+    return dest < FIRST_BROADCAST_ID && test_bit(dest, former);
 }

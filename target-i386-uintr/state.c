@@ -79,7 +79,10 @@ bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr, uint64_t value)
         break;
     case UINTR_MSR_PD:                                      /* R17 */
         ok = ok && uintr_address_ok(env, value, UINTR_PD_RESERVED);
-        u->pd = ok ? value : u->pd;
+        if (ok) {
+            u->pd = value;
+            UINTR_TELL(attach, env);
+        }
         break;
     case UINTR_MSR_TT:                                      /* R18 */
         ok = ok && uintr_address_ok(env, value, UINTR_TT_RESERVED);

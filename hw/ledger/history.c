@@ -18,7 +18,7 @@ LedgerCpu *ledger_cpu(UintrLedger *l, CPUState *cs)
  * Under icount no clock may be read in the midst of a block: that it will
  * have been executed to its end is near enough.
  */
-static int64_t now(void)
+int64_t ledger_now(void)
 {
     CPUState *cs = current_cpu;
     int64_t executed;
@@ -38,7 +38,7 @@ LedgerEntry *ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry)
     LedgerCpu *c = ledger_cpu(l, cs);
     LedgerEntry *place = &c->entries[c->written % l->history];
 
-    entry.time = now();
+    entry.time = ledger_now();
     *place = entry;
     qatomic_set(&c->written, c->written + 1);
     return place;

@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qapi/qapi-visit-uintr.h"
 #include "qapi/qobject-output-visitor.h"
 #include "qapi/visitor.h"
 #include "qemu/error-report.h"
@@ -140,6 +141,8 @@ static const char *const kind_names[] = {
     [LEDGER_RESTORE] = "restore",
     [LEDGER_WRMSR] = "wrmsr",
     [LEDGER_STORE] = "store",
+    [LEDGER_DROPPED] = "dropped",
+    [LEDGER_ATTACH] = "attach",
 };
 
 static void visit_event(Visitor *v, int cpu, const LedgerEntry *entry)
@@ -197,6 +200,20 @@ static void visit_events(Visitor *v, const char *name, UintrLedger *l,
     visit_end_list(v, NULL);
 }
 
+static void visit_stalls(Visitor *v, const char *name, UintrLedger *l,
+                         Error **errp)
+{
+    if (!visit_start_list(v, name, NULL, 0, errp)) {
+        return;
+    }
+    for (guint i = 0; i < l->stalls->len; i++) {
+        UintrStall *stall = g_ptr_array_index(l->stalls, i);
+
+        visit_type_UintrStall(v, NULL, &stall, &error_abort);
+    }
+    visit_end_list(v, NULL);
+}
+
 /* ---- Properties ---- */
 
 typedef void VisitFn(Visitor *v, const char *name, UintrLedger *l,
@@ -222,6 +239,8 @@ void ledger_inspect_class_init(ObjectClass *oc)
                               visit_books);
     object_class_property_add(oc, "events", "list", get_list, NULL, NULL,
                               visit_events);
+    object_class_property_add(oc, "stalls", "list", get_list, NULL, NULL,
+                              visit_stalls);
 }
 
 /* ---- The report at the end ---- */
@@ -236,6 +255,7 @@ void ledger_report(UintrLedger *l)
     visit_start_struct(v, NULL, NULL, 0, &error_abort);
     visit_books(v, "books", l, &error_abort);
     visit_events(v, "events", l, &error_abort);
+    visit_stalls(v, "stalls", l, &error_abort);
     visit_end_struct(v, NULL);
     visit_complete(v, &report);
     visit_free(v);

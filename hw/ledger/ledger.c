@@ -4,8 +4,10 @@
  *
  * QEMU interface (docs/ledger.md):
  *  + property "history": entries kept for each CPU
- *  + property "report": a file for both when QEMU ends
- *  + read-only properties "books" and "events"
+ *  + property "report": a file for all of them when QEMU ends
+ *  + property "stall-after": ns of virtual time, 0 for never
+ *  + property "stop-on-stall": for a debugger
+ *  + read-only properties "books", "events" and "stalls"
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -21,6 +23,7 @@
 
 #define DEFAULT_HISTORY 1024
 #define MOST_HISTORY (1 << 20)
+#define DEFAULT_STALL_AFTER (10 * SCALE_MS)
 
 UintrLedger *uintr_ledger;
 
@@ -60,10 +63,44 @@ static void set_report(Object *obj, const char *value, Error **errp)
     l->report = *value ? g_strdup(value) : NULL;
 }
 
+static void get_stall_after(Object *obj, Visitor *v, const char *name,
+                            void *opaque, Error **errp)
+{
+    visit_type_uint64(v, name, &UINTR_LEDGER(obj)->stall_after, errp);
+}
+
+static void set_stall_after(Object *obj, Visitor *v, const char *name,
+                            void *opaque, Error **errp)
+{
+    UintrLedger *l = UINTR_LEDGER(obj);
+    uint64_t value;
+
+    if (!visit_type_uint64(v, name, &value, errp)) {
+        return;
+    }
+    if (value > INT64_MAX / 4 || l == uintr_ledger) {
+        error_setg(errp, "stall-after is in nanoseconds, 0 for never, and "
+                   "cannot change later");
+        return;
+    }
+    l->stall_after = value;
+}
+
+static bool get_stop_on_stall(Object *obj, Error **errp)
+{
+    return UINTR_LEDGER(obj)->stop_on_stall;
+}
+
+static void set_stop_on_stall(Object *obj, bool value, Error **errp)
+{
+    UINTR_LEDGER(obj)->stop_on_stall = value;
+}
+
 /* The machine has been stopped by then. */
 static void close_books(UintrLedger *l)
 {
     if (l == uintr_ledger) {
+        ledger_stop_clock(l);
         uintr_observe(NULL);
         uintr_ledger = NULL;
         qemu_remove_exit_notifier(&l->at_exit);
@@ -102,6 +139,9 @@ static void machine_done(Notifier *notifier, void *data)
     }
     l->exact = !qemu_tcg_mttcg_enabled();
     uintr_observe(&ledger_observer);
+    if (l->stall_after) {
+        ledger_start_clock(l);
+    }
 }
 
 static void ledger_complete(UserCreatable *uc, Error **errp)
@@ -129,7 +169,12 @@ static bool ledger_can_be_deleted(UserCreatable *uc)
 
 static void ledger_init(Object *obj)
 {
-    UINTR_LEDGER(obj)->history = DEFAULT_HISTORY;
+    UintrLedger *l = UINTR_LEDGER(obj);
+
+    l->history = DEFAULT_HISTORY;
+    l->stall_after = DEFAULT_STALL_AFTER;
+    l->stalls = g_ptr_array_new_with_free_func(
+        (GDestroyNotify)qapi_free_UintrStall);
 }
 
 /* QEMU ends as it should; a second ledger was refused. */
@@ -138,6 +183,7 @@ static void ledger_finalize(Object *obj)
     UintrLedger *l = UINTR_LEDGER(obj);
 
     close_books(l);
+    g_ptr_array_unref(l->stalls);
     g_free(l->report);
 }
 
@@ -150,6 +196,10 @@ static void ledger_class_init(ObjectClass *oc, void *data)
     object_class_property_add(oc, "history", "uint32", get_history,
                               set_history, NULL, NULL);
     object_class_property_add_str(oc, "report", get_report, set_report);
+    object_class_property_add(oc, "stall-after", "uint64", get_stall_after,
+                              set_stall_after, NULL, NULL);
+    object_class_property_add_bool(oc, "stop-on-stall", get_stop_on_stall,
+                                   set_stop_on_stall);
     ledger_inspect_class_init(oc);
 }
 

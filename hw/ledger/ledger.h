@@ -21,6 +21,7 @@
 #include "qemu/thread.h"
 #include "qom/object.h"
 #include "farbell/uintr.h"
+#include "qapi/qapi-types-uintr.h"
 #include "target/i386/uintr/observe.h"
 
 #define TYPE_UINTR_LEDGER "uintr-ledger"
@@ -54,6 +55,8 @@ typedef enum LedgerKind {
     LEDGER_RESTORE,
     LEDGER_WRMSR,
     LEDGER_STORE,
+    LEDGER_DROPPED,
+    LEDGER_ATTACH,
     LEDGER_KIND__MAX,
 } LedgerKind;
 
@@ -76,6 +79,27 @@ typedef struct LedgerStore {
     bool seen;
 } LedgerStore;
 
+/* The last post, and the last one that sent a notification. */
+typedef struct LedgerPost {
+    int64_t time;
+    uint64_t rip;
+    uint32_t ndst;
+    int16_t cpu;            /* -1: a device */
+    uint8_t nv;
+    bool made;
+    bool under_way;         /* sent, and PIR was not taken since */
+    bool is_lost;
+    UintrLoss loss;
+} LedgerPost;
+
+/* Something that should move: does it?  See stall.c. */
+typedef struct LedgerWait {
+    bool waiting;
+    int64_t since;
+    uint64_t progress;      /* by then */
+    UintrStall *stall;      /* the one that has been told of */
+} LedgerWait;
+
 /* Counters of one side, a number for each vector. */
 typedef uint64_t LedgerColumn[UINTR_VECTORS];
 
@@ -86,6 +110,11 @@ struct LedgerUpid {
     uint64_t linear[LEDGER_ALIASES];
     uint64_t expected;      /* PIR by the books, while CPUs take turns */
     LedgerStore last_store;
+    LedgerPost last_post, last_sent;
+    int64_t attached;       /* WRMSR of IA32_UINTR_PD named it; 0: never */
+    uint64_t progress;      /* notifications, takes and stores to PIR */
+    LedgerWait began;       /* by the first post since it was empty */
+    LedgerWait wait;
     uint64_t causes_injected[LEDGER_CAUSE__MAX];
     uint64_t causes_discarded[LEDGER_CAUSE__MAX];
     LedgerColumn stored_in, stored_out;
@@ -105,12 +134,32 @@ typedef struct LedgerImage {
     LedgerUpid *owner[UINTR_VECTORS];
 } LedgerImage;
 
+/* An interrupt of one vector that went to the IDT. */
+typedef struct LedgerIrq {
+    int64_t time;           /* 0: never */
+    uint8_t uinv;
+    bool enabled;           /* CR4.UINTR */
+    bool blank;             /* all of the user-interrupt MSRs were 0 */
+} LedgerIrq;
+
 typedef struct LedgerCpu {
     uint64_t rr;            /* UIRR by the books */
     LedgerUpid *owner[UINTR_VECTORS];
     LedgerImage *copy;      /* where the same vectors were saved */
     uint64_t ghosts;        /* saved, and restored on another CPU since */
     LedgerUpid *near[16];   /* UPIDs found lately */
+    LedgerUpid *sent;       /* whose notification this CPU sent last */
+    LedgerIrq idt[256];
+    LedgerUpid *took;       /* last, and when */
+    int64_t took_at;
+    int64_t dropped_at;     /* a notification that was not processed; why */
+    const char *dropped_why;
+    int64_t entered;        /* a handler, which has not returned; or 0 */
+    uint64_t handler;
+    uint8_t handled;
+    bool was_enabled;       /* CR4.UINTR has been seen set */
+    uint64_t progress;      /* of UIRR: deliveries, other values */
+    LedgerWait began, wait;
     uint64_t written;       /* entries, since the start */
     LedgerEntry *entries;   /* the last ones, a ring */
 } LedgerCpu;
@@ -121,6 +170,11 @@ struct UintrLedger {
     uint32_t history;       /* entries kept for each CPU */
     char *report;           /* a file for the books at the end, or null */
     Notifier machine_done, at_exit;
+    uint64_t stall_after;   /* ns of virtual time; 0: never */
+    bool stop_on_stall;
+    QEMUTimer *timer;       /* not under icount */
+    int64_t looked;         /* last */
+    GPtrArray *stalls;      /* of UintrStall, in the order of time */
     bool exact;             /* CPUs take turns */
     QemuMutex lock;         /* of what follows */
     GHashTable *upids;      /* host address -> LedgerUpid */
@@ -150,6 +204,11 @@ bool ledger_adds_up(const LedgerLine *line);
 void ledger_inject(LedgerUpid *u, int vector, LedgerCause cause);
 void ledger_discard(LedgerUpid *u, int vector, LedgerCause cause);
 
+/* ---- running.c ---- */
+
+/* The UPID that IA32_UINTR_PD of this CPU names, if there are books of it. */
+LedgerUpid *ledger_running(UintrLedger *l, CPUState *cs);
+
 /* ---- observe.c ---- */
 
 extern const UintrObserver ledger_observer;
@@ -165,8 +224,36 @@ void ledger_replace(UintrLedger *l, LedgerCpu *c, uint64_t rr, void *host,
 /* ---- history.c ---- */
 
 LedgerCpu *ledger_cpu(UintrLedger *l, CPUState *cs);
+int64_t ledger_now(void);
 /* @cs is null for a device. */
 LedgerEntry *ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry);
+
+/* ---- clock.c: when to look ---- */
+
+void ledger_start_clock(UintrLedger *l);
+void ledger_stop_clock(UintrLedger *l);
+
+/* ---- stall.c: what waits too long ---- */
+
+/* From the clock: true if something has to be asked while CPUs stand still. */
+bool ledger_suspects(UintrLedger *l, int64_t now);
+/* They do.  True if there is a new stall. */
+bool ledger_look(UintrLedger *l, int64_t now);
+/* Of a UPID and of UIRR, when the first vector comes. */
+void ledger_begin(LedgerWait *began, int64_t now, uint64_t progress);
+
+/* ---- cause.c: why ---- */
+
+/* What is found: @message is null if it is no stall after all. */
+typedef struct LedgerFinding {
+    UintrStallCause cause;
+    char *message;
+    int cpu;                /* -1: none */
+} LedgerFinding;
+
+LedgerFinding ledger_ask_upid(UintrLedger *l, LedgerUpid *u, uint64_t low,
+                              uint64_t pir);
+LedgerFinding ledger_ask_cpu(UintrLedger *l, CPUState *cs);
 
 /* ---- inspect.c ---- */
 

@@ -10,13 +10,15 @@ static LedgerCpu *books_of(CPUX86State *env)
     return ledger_cpu(uintr_ledger, env_cpu(env));
 }
 
-static void note(CPUX86State *env, LedgerKind kind, LedgerUpid *u,
-                 int vector, uint64_t value)
+/* When it was. */
+static int64_t note(CPUX86State *env, LedgerKind kind, LedgerUpid *u,
+                    int vector, uint64_t value)
 {
-    ledger_write(uintr_ledger, env_cpu(env), (LedgerEntry) {
+    books_of(env)->was_enabled |= env->cr[4] & CR4_UINTR_MASK;
+    return ledger_write(uintr_ledger, env_cpu(env), (LedgerEntry) {
         .rip = env->eip, .value = value, .upid = u, .kind = kind,
         .vector = vector,
-    });
+    })->time;
 }
 
 /* How a UPID is known to people; more than a few names help nobody. */
@@ -50,12 +52,35 @@ static void expect(LedgerUpid *u, uint64_t pir)
     }
 }
 
+static void remember_post(LedgerCpu *c, LedgerUpid *u, const UintrPost *post,
+                          int64_t now)
+{
+    uint64_t low = post->old.low;
+
+    u->last_post = (LedgerPost) {
+        .time = now, .rip = post->cpu ? cpu_env(post->cpu)->eip : 0,
+        .ndst = extract64(low, UPID_NDST_SHIFT, UPID_NDST_BITS),
+        .nv = extract64(low, UPID_NV_SHIFT, UPID_NV_BITS),
+        .cpu = post->cpu ? post->cpu->cpu_index : -1,
+        .made = true, .under_way = post->sent,
+    };
+    if (post->sent) {
+        u->last_sent = u->last_post;
+        c->sent = u;
+        qatomic_inc(&u->progress);
+    }
+    if (!post->old.pir && !(low & UPID_ON)) {
+        ledger_begin(&u->began, now, qatomic_read(&u->progress));
+    }
+}
+
 /* Not RAM: nobody could keep its books. */
 static void on_post(const UintrPost *post)
 {
     UintrLedger *l = uintr_ledger;
     uint64_t bit = 1ULL << post->vector;
-    LedgerUpid *u = ledger_upid(l, ledger_cpu(l, post->cpu), post->host);
+    LedgerCpu *c = ledger_cpu(l, post->cpu);
+    LedgerUpid *u = ledger_upid(l, c, post->host);
 
     if (!post->host) {
         return;
@@ -67,11 +92,11 @@ static void on_post(const UintrPost *post)
         qatomic_inc(&u->sender.coalesced[post->vector]);
     }
     expect(u, post->old.pir | bit);
-    ledger_write(l, post->cpu, (LedgerEntry) {
+    remember_post(c, u, post, ledger_write(l, post->cpu, (LedgerEntry) {
         .rip = post->cpu ? cpu_env(post->cpu)->eip : 0, .value = post->old.low,
         .upid = u, .kind = post->sent ? LEDGER_POST_SENT : LEDGER_POST,
         .vector = post->vector,
-    });
+    })->time);
 }
 
 /* A UPID in memory that is no RAM: its vectors are of no UPID. */
@@ -111,7 +136,13 @@ static void on_take(CPUX86State *env, const UintrTake *take)
     }
     expect(u, 0);
     c->rr |= take->pir;
-    note(env, LEDGER_TAKE, u, 0, take->pir);
+    u->last_sent.under_way = false;
+    qatomic_inc(&u->progress);
+    c->took = u;
+    c->took_at = note(env, LEDGER_TAKE, u, 0, take->pir);
+    if (!take->rr) {
+        ledger_begin(&c->began, c->took_at, c->progress);
+    }
 }
 
 static void on_deliver(CPUX86State *env, uint8_t vector)
@@ -127,11 +158,15 @@ static void on_deliver(CPUX86State *env, uint8_t vector)
     qatomic_inc(&c->owner[vector]->receiver.delivered[vector]);
     ledger_forget_copy(c, vector);
     c->rr &= ~(1ULL << vector);
-    note(env, LEDGER_DELIVER, c->owner[vector], vector, c->rr);
+    c->progress++;
+    c->handler = env->uintr.handler;
+    c->handled = vector;
+    c->entered = note(env, LEDGER_DELIVER, c->owner[vector], vector, c->rr);
 }
 
 static void on_uiret(CPUX86State *env)
 {
+    books_of(env)->entered = 0;
     note(env, LEDGER_UIRET, NULL, 0, env->uintr.rr);
 }
 
@@ -144,6 +179,10 @@ static void on_replace(CPUX86State *env, uint64_t old_rr, UintrReplaced how,
     catch_up(c, old_rr);
     ledger_replace(uintr_ledger, c, env->uintr.rr, image,
                    wrmsr ? LEDGER_BY_WRMSR : LEDGER_BY_XRSTORS);
+    c->progress++;
+    if (!wrmsr) {
+        c->entered = 0;         /* by another task, perhaps */
+    }
     note(env, wrmsr ? LEDGER_WRMSR : LEDGER_RESTORE, NULL, 0, env->uintr.rr);
 }
 
@@ -156,9 +195,19 @@ static void on_save(CPUX86State *env, void *image)
     note(env, LEDGER_SAVE, NULL, 0, env->uintr.rr);
 }
 
-static void on_lost(CPUState *sender, const char *why)
+static void on_lost(CPUState *sender, UintrLoss why)
 {
-    note(cpu_env(sender), LEDGER_LOST, NULL, 0, 0);
+    UintrLedger *l = uintr_ledger;
+    LedgerUpid *u = ledger_cpu(l, sender)->sent;
+
+    if (u) {
+        u->last_sent.loss = why;
+        u->last_sent.is_lost = true;
+    }
+    ledger_write(l, sender, (LedgerEntry) {
+        .rip = sender ? cpu_env(sender)->eip : 0, .upid = u,
+        .value = why, .kind = LEDGER_LOST,
+    });
 }
 
 static void on_identify(CPUX86State *env, uint8_t vector)
@@ -168,7 +217,32 @@ static void on_identify(CPUX86State *env, uint8_t vector)
 
 static void on_to_idt(CPUX86State *env, uint8_t vector)
 {
-    note(env, LEDGER_TO_IDT, NULL, vector, env->uintr.uinv);
+    const CPUX86UintrState *u = &env->uintr;
+
+    books_of(env)->idt[vector] = (LedgerIrq) {
+        .uinv = u->uinv, .enabled = env->cr[4] & CR4_UINTR_MASK,
+        .blank = !(u->handler | u->pd | u->uinv),
+        .time = note(env, LEDGER_TO_IDT, NULL, vector, u->uinv),
+    };
+}
+
+static void on_dropped(CPUX86State *env, const char *why)
+{
+    LedgerCpu *c = books_of(env);
+
+    c->dropped_why = why;
+    c->dropped_at = note(env, LEDGER_DROPPED, NULL, 0, 0);
+}
+
+/* It is asked for rarely, and by linear address: look it up by that. */
+static void on_attach(CPUX86State *env)
+{
+    LedgerUpid *u = ledger_running(uintr_ledger, env_cpu(env));
+    int64_t time = note(env, LEDGER_ATTACH, u, 0, env->uintr.pd);
+
+    if (u) {
+        u->attached = time;
+    }
 }
 
 static void on_store(const UintrStore *store)
@@ -180,6 +254,9 @@ static void on_store(const UintrStore *store)
         .rip = store->rip, .cpu = store->cpu ? store->cpu->cpu_index : -1,
         .offset = store->offset, .size = store->size, .seen = true,
     };
+    if (store->offset + store->size > UPID_PIR_OFFSET) {
+        qatomic_inc(&u->progress);
+    }
     u->last_store.time = ledger_write(l, store->cpu, (LedgerEntry) {
         .rip = store->rip, .value = store->offset, .upid = u,
         .kind = LEDGER_STORE,
@@ -192,9 +269,11 @@ const UintrObserver ledger_observer = {
     .identify = on_identify,
     .to_idt = on_to_idt,
     .take = on_take,
+    .dropped = on_dropped,
     .deliver = on_deliver,
     .uiret = on_uiret,
     .replace = on_replace,
     .save = on_save,
+    .attach = on_attach,
     .store = on_store,
 };

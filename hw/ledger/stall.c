@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Stalls: what has waited too long with nothing happening to it.
+ *
+ * A UPID waits while PIR or ON is set.  Notifications, takes and stores to PIR
+ * are its progress; that more vectors are posted is not.  UIRR of a CPU waits
+ * while it is not 0; deliveries and other values are its progress.  Only what
+ * has waited through two looks without any is asked why, and only once.
+ */
+#include "qemu/osdep.h"
+#include "qemu/atomic.h"
+#include "qemu/bswap.h"
+#include "qemu/error-report.h"
+#include "qemu/lockable.h"
+#include "qapi/qapi-events-uintr.h"
+#include "hw/core/cpu.h"
+#include "ledger.h"
+
+/* Each is told of on the console: nobody reads more. */
+#define MOST_STALLS 1000
+
+void ledger_begin(LedgerWait *began, int64_t now, uint64_t progress)
+{
+    began->since = now;
+    began->progress = progress;
+    began->waiting = true;
+}
+
+static void end(LedgerWait *w, int64_t now)
+{
+    if (w->stall) {
+        w->stall->has_over = true;
+        w->stall->over = now;
+        w->stall = NULL;
+    }
+}
+
+/* When it began is known exactly if nothing else has happened since. */
+static void restart(LedgerWait *w, const LedgerWait *began, bool waiting,
+                    uint64_t progress, int64_t now)
+{
+    bool exact = began->waiting && began->progress == progress &&
+                 began->since <= now;
+
+    end(w, now);
+    w->waiting = waiting;
+    w->progress = progress;
+    w->since = exact ? began->since : now;
+}
+
+static bool too_long(UintrLedger *l, LedgerWait *w, const LedgerWait *began,
+                     bool waiting, uint64_t progress, int64_t now)
+{
+    if (waiting != w->waiting || progress != w->progress || now < w->since) {
+        restart(w, began, waiting, progress, now);
+    }
+    return waiting && !w->stall && now - w->since >= l->stall_after;
+}
+
+static uint64_t low_of(const LedgerUpid *u)
+{
+    return le64_to_cpu(qatomic_read((uint64_t *)u->host));
+}
+
+static bool upid_too_long(UintrLedger *l, LedgerUpid *u, int64_t now)
+{
+    return u->host &&
+           too_long(l, &u->wait, &u->began,
+                    ledger_pir(u) || (low_of(u) & UPID_ON),
+                    qatomic_read(&u->progress), now);
+}
+
+static bool cpu_too_long(UintrLedger *l, CPUState *cs, int64_t now)
+{
+    LedgerCpu *c = ledger_cpu(l, cs);
+
+    c->was_enabled |= cpu_env(cs)->cr[4] & CR4_UINTR_MASK;
+    return too_long(l, &c->wait, &c->began, cpu_env(cs)->uintr.rr,
+                    c->progress, now);
+}
+
+bool ledger_suspects(UintrLedger *l, int64_t now)
+{
+    bool found = false;
+    CPUState *cs;
+    QEMU_LOCK_GUARD(&l->lock);
+
+    for (guint i = 0; i < l->by_number->len; i++) {
+        found |= upid_too_long(l, g_ptr_array_index(l->by_number, i), now);
+    }
+    CPU_FOREACH(cs) {
+        found |= cpu_too_long(l, cs, now);
+    }
+    return found;
+}
+
+/* ---- telling ---- */
+
+static UintrWhere *where(int cpu, uint64_t rip, int64_t time)
+{
+    UintrWhere *w = g_new(UintrWhere, 1);
+
+    *w = (UintrWhere) { .cpu = cpu, .rip = rip, .time = time };
+    return w;
+}
+
+static void add_history(UintrStall *stall, const LedgerUpid *u)
+{
+    const LedgerPost *post = &u->last_post;
+    const LedgerStore *store = &u->last_store;
+
+    if (u->aliases) {
+        stall->has_address = true;
+        stall->address = u->linear[0];
+    }
+    if (post->made) {
+        stall->post = where(post->cpu, post->rip, post->time);
+    }
+    if (store->seen) {
+        stall->store = where(store->cpu, store->rip, store->time);
+    }
+}
+
+static char *post_in_words(const UintrStall *stall)
+{
+    return !stall->post ? g_strdup("") :
+           stall->post->cpu < 0 ? g_strdup("; posted by a device") :
+           g_strdup_printf("; posted by CPU %" PRId64 " at RIP 0x%" PRIx64,
+                           stall->post->cpu, stall->post->rip);
+}
+
+static char *store_in_words(const UintrStall *stall)
+{
+    return !stall->store ? g_strdup("") :
+           stall->store->cpu < 0 ? g_strdup("; last stored to by a device") :
+           g_strdup_printf("; last stored to by CPU %" PRId64 " at RIP 0x%"
+                           PRIx64, stall->store->cpu, stall->store->rip);
+}
+
+static void tell(UintrLedger *l, UintrStall *stall)
+{
+    g_autofree char *post = post_in_words(stall);
+    g_autofree char *store = store_in_words(stall);
+
+    g_ptr_array_add(l->stalls, stall);
+    warn_report("uintr: UPID %" PRId64 " at 0x%" PRIx64 ", vectors 0x%" PRIx64
+                ": %s%s%s", stall->upid, stall->address, stall->vectors,
+                stall->message, post, store);
+    qapi_event_send_uintr_stall(stall);
+}
+
+static bool found(UintrLedger *l, LedgerWait *w, const LedgerUpid *u,
+                  uint64_t vectors, LedgerFinding finding, int64_t now)
+{
+    UintrStall *stall;
+
+    if (!finding.message || l->stalls->len >= MOST_STALLS) {
+        g_free(finding.message);
+        return false;
+    }
+    stall = g_new0(UintrStall, 1);
+    *stall = (UintrStall) {
+        .cause = finding.cause, .message = finding.message,
+        .upid = u->number, .vectors = vectors, .since = w->since,
+        .seen = now, .has_cpu = finding.cpu >= 0, .cpu = finding.cpu,
+    };
+    add_history(stall, u);
+    w->stall = stall;
+    tell(l, stall);
+    return true;
+}
+
+/* ---- looking ---- */
+
+static bool look_at_upid(UintrLedger *l, LedgerUpid *u, int64_t now)
+{
+    uint64_t pir, low;
+
+    if (!upid_too_long(l, u, now)) {
+        return false;
+    }
+    pir = ledger_pir(u);
+    low = low_of(u);
+    return found(l, &u->wait, u, pir, ledger_ask_upid(l, u, low, pir), now);
+}
+
+static bool look_at_cpu(UintrLedger *l, CPUState *cs, int64_t now)
+{
+    LedgerCpu *c = ledger_cpu(l, cs);
+    uint64_t rr = cpu_env(cs)->uintr.rr;
+    LedgerUpid *owner;
+
+    if (!cpu_too_long(l, cs, now)) {
+        return false;
+    }
+    owner = c->owner[63 - clz64(rr)];
+    return found(l, &c->wait, owner ?: l->none, rr, ledger_ask_cpu(l, cs),
+                 now);
+}
+
+bool ledger_look(UintrLedger *l, int64_t now)
+{
+    bool any = false;
+    CPUState *cs;
+
+    for (guint i = 0; i < l->by_number->len; i++) {
+        any |= look_at_upid(l, g_ptr_array_index(l->by_number, i), now);
+    }
+    CPU_FOREACH(cs) {
+        any |= look_at_cpu(l, cs, now);
+    }
+    return any;
+}
