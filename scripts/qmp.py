@@ -69,6 +69,17 @@ class Machine:
             raise Error(f"no answer from the monitor: {error}") from error
         raise Error(f"QEMU is gone: {self.complaint()}")
 
+    def event(self, name):
+        """The data of the next event of that name; what comes before is dropped."""
+        try:
+            for line in self.file:
+                message = json.loads(line)
+                if message.get("event") == name:
+                    return message.get("data")
+        except OSError as error:
+            raise Error(f"no event {name}: {error}") from error
+        raise Error(f"QEMU is gone: {self.complaint()}")
+
     def send(self, command, **arguments):
         """Without waiting for the answer."""
         arguments = {name.replace("_", "-"): value for name, value in arguments.items()}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Posts that do not arrive, each in a way of its own (docs/ledger.md).  A test
+ * makes its mistake, waits longer than the ledger does, and ends the machine
+ * with it.  Run by tests/ledger/test-stalls, which compares what is told.
+ */
+#include "recv.h"
+#include "xsave.h"
+
+const char *const test_group = "/ledger/stalls";
+
+#define V       9
+#define LONGER  60000000ull     /* TSC: 30 ms at least, where a stall is 10 */
+
+static struct uitte table[1] __attribute__((aligned(64)));
+static struct upid other_upid __attribute__((aligned(4096)));
+
+CODE(stall_window, "nop; nop; nop; " EXIT_ASM);
+/* A handler that waits for what will not come, and the code before it. */
+CODE(stall_spin, "1: pause; jmp 1b");
+
+static void wait_long(void)
+{
+    delay(LONGER);
+}
+
+static void begin(void)
+{
+    recv_begin();
+    table[0] = uitte(V, recv_upid);
+    uintr_sender(table, 1);
+}
+
+static void post(void)
+{
+    senduipi(0);
+}
+
+static void open_windows(uint64_t times)
+{
+    while (times--) {
+        irq_window();
+    }
+}
+
+/* The notification is wanted as an ordinary interrupt. */
+static void expect_irq(void)
+{
+    uint32_t before = irq_counts[NV];
+
+    trap_handle(NV, irq_count);
+    post();
+    irq_window();
+    CHECK_EQ(irq_counts[NV], before + 1);
+    wait_long();
+}
+
+static void test_nothing(void)
+{
+    begin();
+    post();
+    stui();
+    run_code(stall_window, RFLAGS_IF);
+    CHECK_EQ(ui_count, 1);
+    wait_long();
+}
+
+/* A task that is switched away waits as long as it likes. */
+static void test_switched_away(void)
+{
+    begin();
+    recv_upid->low |= UPID_SN;
+    wrmsr(UINTR_MSR_MISC, misc(0, 0));
+    post();
+    wait_long();
+}
+
+static void test_sn_set(void)
+{
+    begin();
+    recv_upid->low |= UPID_SN;
+    post();
+    wait_long();
+}
+
+static void test_not_notified(void)
+{
+    begin();
+    recv_upid->low |= UPID_SN;
+    post();
+    recv_upid->low &= ~UPID_SN;
+    wait_long();
+}
+
+static void test_on_set(void)
+{
+    begin();
+    post();
+    stui();
+    run_code(stall_window, RFLAGS_IF);
+    CHECK_EQ(ui_count, 1);
+    recv_upid->low |= UPID_ON;
+    post();
+    wait_long();
+}
+
+/* A process has died with a notification under way; the next gets its UPID. */
+static void test_reused(void)
+{
+    begin();
+    wrmsr(UINTR_MSR_MISC, misc(0, 0));
+    trap_handle(NV, irq_count);
+    post();
+    irq_window();
+    uintr_receiver(UI_RECORD, recv_upid, NV);
+    post();
+    wait_long();
+}
+
+static void test_uinv_mismatch(void)
+{
+    begin();
+    wrmsr(UINTR_MSR_MISC, misc(NV + 1, 0));
+    expect_irq();
+}
+
+static void test_cr4_off(void)
+{
+    begin();
+    post();
+    irq_window();
+    wrmsr(UINTR_MSR_RR, 0);
+    trap_handle(NV, irq_count);
+    post();
+    write_cr4(read_cr4() & ~CR4_UINTR);
+    irq_window();
+    wait_long();
+}
+
+static void receive_without_cr4(uint64_t upid)
+{
+    write_cr4(read_cr4() & ~CR4_UINTR);
+    wrmsr(UINTR_MSR_HANDLER, (uint64_t)UI_RECORD);
+    wrmsr(UINTR_MSR_PD, upid);
+    wrmsr(UINTR_MSR_MISC, misc(NV, 0));
+    upid_init(recv_upid, NV, apic_id());
+}
+
+/* The sender's CPU has it, the receiver's never had. */
+static void test_cr4_never_set(void)
+{
+    trap_handle(NV, irq_count);
+    smp_run(1, receive_without_cr4, (uint64_t)recv_upid);
+    smp_wait(1);
+    uintr_enable();
+    table[0] = uitte(V, recv_upid);
+    uintr_sender(table, 1);
+    post();
+    smp_run(1, open_windows, 1);
+    smp_wait(1);
+    wait_long();
+}
+
+static void test_state_lost(void)
+{
+    static struct area nothing;
+
+    begin();
+    xsave_enable_all();
+    nothing.xcomp_bv = XCOMP_COMPACTED | UINTR;
+    wrmsr(UINTR_MSR_MISC, misc(0, 0));
+    xsave_do(XRSTORS, &nothing, UINTR);
+    uintr_sender(table, 1);
+    expect_irq();
+}
+
+static void receive_here(uint64_t upid)
+{
+    uintr_receiver(UI_RECORD, (struct upid *)upid, NV);
+}
+
+/* The receiver has moved to CPU 1; NDST still names this one. */
+static void test_stale_ndst(void)
+{
+    begin();
+    uintr_receiver(UI_RECORD, &other_upid, NV);
+    upid_init(&other_upid, NV, apic_id());
+    smp_run(1, receive_here, (uint64_t)recv_upid);
+    smp_wait(1);
+    post();
+    irq_window();
+    wait_long();
+}
+
+/* What the other APIC mode would want: to nobody, or to the wrong CPU. */
+static void test_ndst_format(void)
+{
+    uint32_t id = 1;
+    uint32_t ndst = apic_is_x2() ? id << UPID_NDST_XAPIC_SHIFT : id;
+
+    begin();
+    smp_run(1, receive_here, (uint64_t)recv_upid);
+    smp_wait(1);
+    uintr_receiver(NULL, NULL, 0);
+    uintr_sender(table, 1);
+    trap_handle(NV, irq_count);
+    recv_upid->low = NV << UPID_NV_SHIFT |
+                     (uint64_t)ndst << UPID_NDST_SHIFT;
+    post();
+    irq_window();
+    wait_long();
+}
+
+static void test_lost(void)
+{
+    begin();
+    recv_upid->low = upid_low(5, apic_id(), 0);
+    post();
+    wait_long();
+}
+
+/* uintr-route sends global ID 40H to APIC 9, which there is not. */
+static void test_peer_gone(void)
+{
+    begin();
+    recv_upid->low = upid_low(NV, 0x40, 0);
+    post();
+    wait_long();
+}
+
+static void test_held_back(void)
+{
+    begin();
+    post();
+    wait_long();        /* with IF=0 */
+}
+
+/* The UPID is not there when the notification comes. */
+static void test_dropped(void)
+{
+    uint64_t pte;
+
+    begin();
+    post();
+    pte = vm_change(recv_upid, PTE_P, 0);
+    CHECK_EQ(run_kernel(open_windows, 1, 0), VEC_PF);
+    vm_restore(recv_upid, pte);
+    CHECK_EQ(recv_upid->pir, BIT(V));
+    wait_long();
+}
+
+static void test_uif_clear(void)
+{
+    begin();
+    post();
+    irq_window();
+    wait_long();
+}
+
+static void spin_here(uint64_t upid)
+{
+    uintr_receiver(USER((const void *)stall_spin), (struct upid *)upid, NV);
+    upid_init((struct upid *)upid, NV, apic_id());
+    stui();
+    run_code(stall_spin, RFLAGS_IF);
+}
+
+static void test_no_uiret(void)
+{
+    begin();
+    smp_run(1, spin_here, (uint64_t)recv_upid);
+    delay(LONGER / 100);
+    CHECK_EQ(recv_upid->low, upid_low(NV, 1, 0));
+    post();
+    CHECK(WAIT_FOR(!recv_upid->pir));
+    delay(LONGER / 100);
+    post();
+    wait_long();
+}
+
+static void test_not_in_user_mode(void)
+{
+    begin();
+    post();
+    irq_window();
+    stui();
+    wait_long();
+}
+
+const struct test tests[] = {
+    { "nothing", test_nothing },
+    { "switched-away", test_switched_away },
+    { "sn-set", test_sn_set },
+    { "not-notified", test_not_notified },
+    { "on-set", test_on_set },
+    { "reused", test_reused },
+    { "uinv-mismatch", test_uinv_mismatch },
+    { "cr4-off", test_cr4_off },
+    { "cr4-never-set", test_cr4_never_set, 2 },
+    { "state-lost", test_state_lost },
+    { "stale-ndst", test_stale_ndst, 2 },
+    { "ndst-format", test_ndst_format, 2 },
+    { "lost", test_lost },
+    { "peer-gone", test_peer_gone },
+    { "held-back", test_held_back },
+    { "dropped", test_dropped },
+    { "uif-clear", test_uif_clear },
+    { "no-uiret", test_no_uiret, 2 },
+    { "not-in-user-mode", test_not_in_user_mode },
+    {}
+};
