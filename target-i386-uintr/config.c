@@ -46,6 +46,7 @@ void x86_uintr_class_init(ObjectClass *oc)
                                   get_null_uitt, set_null_uitt);
     object_class_property_add_bool(oc, "x-uintr-no-cmpxchg128",
                                    get_no_cmpxchg128, set_no_cmpxchg128);
+    uintr_quirks_class_init(oc);
     uintr_inspect_class_init(oc);
 }
 
@@ -60,4 +61,5 @@ void x86_uintr_realize(X86CPU *cpu, Error **errp)
         uintr_look_for_shared_memory();
     }
     uintr_xsave_realize(&cpu->env);
+    uintr_quirks_realize(cpu, errp);
 }

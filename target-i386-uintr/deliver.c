@@ -142,13 +142,16 @@ void x86_uintr_deliver(CPUX86State *env)
     env->eip = env->uintr.handler;
     env->eflags &= ~(TF_MASK | RF_MASK);                    /* R117 */
     env->uintr.uif = 0;
-    uintr_set_rr(env, env->uintr.rr & ~(1ULL << vector));
+    uintr_set_rr(env, uintr_quirks(env, QUIRK_BIT(N7)) ?
+                      uintr_quirk_clear(env, vector) :
+                      env->uintr.rr & ~(1ULL << vector));
 }
 
 void uintr_log_disabled(CPUX86State *env, const char *insn)
 {
     qemu_log_mask(LOG_GUEST_ERROR, "CPU %d: %s with CR4.UINTR=0 raises #UD: "
-                  "set CR4 bit 25 first\n", env_cpu(env)->cpu_index, insn);
+                  "set CR4 bit 25 first (x-uintr-quirks=cr4 does without "
+                  "it)\n", env_cpu(env)->cpu_index, insn);
 }
 
 /* R31, R33: #UD before anything else. */

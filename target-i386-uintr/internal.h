@@ -5,6 +5,7 @@
 
 #include "farbell/uintr.h"
 #include "hw/i386/apic_internal.h"
+#include "quirks.h"
 #include "uintr.h"
 #include "upid.h"
 
@@ -38,9 +39,9 @@ static inline bool uintr_present(const CPUX86State *env)
     return env->features[FEAT_7_0_EDX] & CPUID_7_0_EDX_UINTR;
 }
 
-static inline bool uintr_enabled(const CPUX86State *env)
+static inline bool uintr_enabled(CPUX86State *env)
 {
-    return env->cr[4] & CR4_UINTR_MASK;
+    return (env->cr[4] & CR4_UINTR_MASK) || uintr_quirks(env, QUIRK_BIT(CR4));
 }
 
 static inline bool uintr_canonical(uint64_t address, bool la57)
@@ -124,7 +125,7 @@ uint32_t uintr_compacted_size(uint64_t format, uint64_t used);
 bool uintr_in_init_state(const CPUX86State *env);           /* R145 */
 void uintr_save_image(const CPUX86State *env, UintrImage *image);
 /* May XRSTORS load it?  All zero is what it does to initialise (R151). */
-bool uintr_image_ok(const CPUX86State *env, const UintrImage *image,
+bool uintr_image_ok(CPUX86State *env, const UintrImage *image,
                     bool initialise);
 void uintr_load_image(CPUX86State *env, const UintrImage *image);
 
@@ -147,5 +148,7 @@ bool uintr_route_was(uint32_t dest);
 
 /* R56-R59: the notification of a post, as an ICR write of this CPU. */
 void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst);
+/* Takes the big lock; @dest is 32 bits, as apic.c decodes them. */
+void uintr_send_fixed(CPUState *sender, uint32_t dest, uint8_t vector);
 
 #endif

@@ -41,8 +41,9 @@ static InterruptSource from_cpu(CPUState *cs)
     return (InterruptSource) { INTERRUPT_FROM_CPU, cs->cpu_index };
 }
 
-static void send_locked(CPUState *sender, uint32_t dest, uint8_t vector)
+void uintr_send_fixed(CPUState *sender, uint32_t dest, uint8_t vector)
 {
+    BQL_LOCK_GUARD();
     send_message(from_cpu(sender), dest, vector);
 }
 
@@ -133,6 +134,9 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     }
     dest = in_x2apic_mode(apic) ?                           /* R56 */
            ndst : extract32(ndst, UPID_NDST_XAPIC_SHIFT, 8);
+    if (uintr_quirks(env, QUIRK_BIT(S11)) && in_x2apic_mode(apic)) {
+        dest = uintr_quirk_dest(env, ndst);
+    }
     record_icr(apic, dest, nv);
     if (nv < APIC_FIRST_LEGAL_VECTOR) {                     /* R58 */
         apic->esr |= APIC_ESR_SEND_ILLEGAL_VECTOR;
@@ -140,6 +144,10 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
         return;
     }
     if (uintr_route(env_cpu(env), dest, nv)) {
+        return;
+    }
+    if (uintr_quirks(env, QUIRK_BIT(S13)) &&
+        uintr_quirk_shorthand(env, dest, nv)) {
         return;
     }
     target = find_unlocked(dest);
@@ -153,8 +161,7 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
         lost(from_cpu(env_cpu(env)), uintr_route_was(dest) ?
              UINTR_LOSS_PEER_GONE : UINTR_LOSS_NO_APIC);
     } else {
-        BQL_LOCK_GUARD();
-        send_locked(env_cpu(env), dest, nv);
+        uintr_send_fixed(env_cpu(env), dest, nv);
     }
 }
 

@@ -18,13 +18,22 @@
 /* R86: a fault of the processing was caused by an external event. */
 #define ERROR_CODE_EXT 1
 
+static uint8_t notification_vector(CPUX86State *env)
+{
+    return uintr_quirks(env, QUIRK_BIT(N1)) ? uintr_quirk_uinv(env) :
+           env->uintr.uinv;
+}
+
 static bool is_notification(X86CPU *cpu)
 {
     CPUX86State *env = &cpu->env;
+    uint8_t vector;
 
-    return uintr_enabled(env) && (env->efer & MSR_EFER_LMA) &&
-           env->uintr.uinv &&
-           apic_peek_interrupt(uintr_apic(cpu)) == env->uintr.uinv;
+    if (!uintr_enabled(env) || !(env->efer & MSR_EFER_LMA)) {
+        return false;
+    }
+    vector = notification_vector(env);
+    return vector && apic_peek_interrupt(uintr_apic(cpu)) == vector;
 }
 
 /* R64, R66: acknowledge, then EOI, both before the UPID is looked at. */
@@ -32,7 +41,8 @@ static void acknowledge(X86CPU *cpu)
 {
     int vector = apic_get_interrupt(cpu->apic_state);
 
-    assert(vector == cpu->env.uintr.uinv);
+    assert(vector == cpu->env.uintr.uinv ||
+           uintr_quirks(&cpu->env, QUIRK_BIT(N1)));
     trace_uintr_identify(CPU(cpu)->cpu_index, vector);
     UINTR_TELL(identify, &cpu->env, vector);
     apic_dismiss_interrupt(uintr_apic(cpu));
@@ -50,12 +60,19 @@ static bool probe_upid(CPUX86State *env, void **host)
 
 static void process(CPUX86State *env, void *host)
 {
-    uint64_t low, pir = uintr_upid_take(env, env->uintr.pd, host, &low);
-    uint64_t old_rr = env->uintr.rr;
+    uint64_t low, pir, old_rr = env->uintr.rr;
 
+    if (uintr_quirks(env, QUIRK_BIT(N3) | QUIRK_BIT(N4)) &&
+        uintr_quirk_drops(env, host)) {
+        return;
+    }
+    pir = uintr_upid_take(env, env->uintr.pd, host, &low);
     env->uintr.rr |= pir;                                   /* R81 */
     uintr_set_request(env);
     UINTR_TELL(take, env, &(UintrTake) { host, low, pir, old_rr });
+    if (uintr_quirks(env, QUIRK_BIT(N5))) {
+        uintr_quirk_overwrite(env, host, old_rr, pir);
+    }
     trace_uintr_notify(env_cpu(env)->cpu_index, env->hflags & HF_CPL_MASK,
                        env->uintr.uif, env->uintr.pd, low, pir,
                        env->uintr.rr);
@@ -133,7 +150,11 @@ static void deliver_if_next(X86CPU *cpu)
 {
     CPUState *cs = CPU(cpu);
 
-    if (replay_mode == REPLAY_MODE_NONE &&
+    if (uintr_quirks(&cpu->env, QUIRK_BIT(N6))) {
+        if (x86_uintr_deliverable(&cpu->env)) {
+            x86_uintr_deliver(&cpu->env);
+        }
+    } else if (replay_mode == REPLAY_MODE_NONE &&
         x86_cpu_pending_interrupt(cs, qatomic_read(&cs->interrupt_request)) ==
         CPU_INTERRUPT_UINTR) {
         x86_uintr_deliver(&cpu->env);

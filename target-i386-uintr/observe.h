@@ -33,6 +33,7 @@ typedef struct UintrTake {
 typedef enum UintrReplaced {
     UINTR_REPLACED_WRMSR,
     UINTR_REPLACED_XRSTORS,
+    UINTR_REPLACED_QUIRK,
 } UintrReplaced;
 
 /* Why a notification reaches nobody. */
@@ -46,6 +47,14 @@ typedef enum UintrLoss {
 } UintrLoss;
 
 extern const char *const uintr_loss_names[UINTR_LOSS__MAX];
+
+/* A fault on request (quirks.h) has made a difference. */
+typedef struct UintrBite {
+    unsigned number;
+    const char *name, *what;
+    void *host;                 /* of the UPID; null if it is not known */
+    uint64_t vectors;
+} UintrBite;
 
 typedef struct UintrStore {
     CPUState *cpu;              /* null for a device */
@@ -72,6 +81,7 @@ typedef struct UintrObserver {
     /* WRMSR has set IA32_UINTR_PD. */
     void (*attach)(CPUX86State *env);
     void (*store)(const UintrStore *store);
+    void (*quirk)(CPUX86State *env, const UintrBite *bite);
 } UintrObserver;
 
 /* One listener at a time; null ends it.  No CPU runs meanwhile. */

@@ -130,6 +130,9 @@ static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
                            uintr_supervisor_index(env), ra);
     }
     *ram = host;
+    if (HAVE_CMPXCHG128 && host && uintr_quirks(env, UINTR_QUIRKS_OF_POST)) {
+        return uintr_quirk_post(env, host, entry->vector, old);
+    }
     if (HAVE_CMPXCHG128 && host && !env_archcpu(env)->uintr.no_cmpxchg128) {
         return upid_post_to_ram(host, entry->vector, old);
     }
@@ -154,7 +157,8 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
     }
     nv = extract64(old.low, UPID_NV_SHIFT, UPID_NV_BITS);
     ndst = extract64(old.low, UPID_NDST_SHIFT, UPID_NDST_BITS);
-    send = !(old.low & (UPID_ON | UPID_SN));                /* R55 */
+    send = !(old.low & (uintr_quirks(env, QUIRK_BIT(S10)) ?  /* R55 */
+                        uintr_quirk_silent(env) : UPID_ON | UPID_SN));
     trace_uintr_senduipi(env_cpu(env)->cpu_index, env->hflags & HF_CPL_MASK,
                          index, entry.vector, entry.upid, ndst, nv,
                          !!(old.low & UPID_ON), !!(old.low & UPID_SN), send);

@@ -14,6 +14,9 @@ bool uintr_set_request(CPUX86State *env)
     CPUState *cs = env_cpu(env);
     bool pending = env->uintr.rr && env->uintr.uif;
 
+    if (uintr_quirks(env, QUIRK_BIT(N6))) {
+        return false;           /* asked for by the notification alone */
+    }
     if (pending) {
         qatomic_or(&cs->interrupt_request, CPU_INTERRUPT_UINTR);
     } else if (qatomic_read(&cs->interrupt_request) & CPU_INTERRUPT_UINTR) {
@@ -39,6 +42,9 @@ void uintr_set_rr(CPUX86State *env, uint64_t rr)
 void uintr_set_uif(CPUX86State *env, bool uif)
 {
     env->uintr.uif = uif;
+    if (uintr_quirks(env, QUIRK_BIT(N6)) && uif && env->uintr.rr) {
+        uintr_quirk_overlook(env);
+    }
     uintr_update_request(env);
 }
 

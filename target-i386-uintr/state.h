@@ -48,6 +48,7 @@ typedef enum UintrNullUitt {
 /* What the user chose, embedded in X86CPU. */
 typedef struct X86UintrConfig {
     UintrNullUitt null_uitt;
+    uint32_t quirks;        /* x-uintr-quirks: a bit for each (quirks.h) */
     bool no_cmpxchg128;     /* x-uintr-no-cmpxchg128: the fallback path */
     bool own_access;        /* the facility itself is writing to a UPID */
 } X86UintrConfig;

@@ -50,8 +50,11 @@ bool x86_uintr_expand(X86CPU *cpu, Error **errp)
 
 uint64_t x86_uintr_features(X86CPU *cpu, FeatureWord w)
 {
-    const CPUX86State *env = &cpu->env;
+    CPUX86State *env = &cpu->env;
 
+    if (w == FEAT_XSAVE_XCR0_LO && uintr_quirks(env, QUIRK_BIT(XCR0))) {
+        return XSTATE_UINTR_MASK;
+    }
     if (w != FEAT_XSAVE || !tcg_enabled()) {
         return 0;
     }
@@ -144,12 +147,13 @@ bool uintr_in_init_state(const CPUX86State *env)
 }
 
 /* R146: UINV first, whatever the image holds.  R148: then the image. */
-bool uintr_image_ok(const CPUX86State *env, const UintrImage *image,
+bool uintr_image_ok(CPUX86State *env, const UintrImage *image,
                     bool initialise)
 {
     bool uinv_counts = !initialise || UINTR_XRSTORS_INIT_CHECKS_UINV;
 
-    return !(env->uintr.uinv && uinv_counts) &&
+    return (!(env->uintr.uinv && uinv_counts) ||
+            uintr_quirks(env, QUIRK_BIT(X2))) &&
            !(image->misc & ~(UINTR_MISC_WRITABLE | MISC_UIF)) &&
            uintr_address_ok(env, image->handler, 0) &&
            uintr_address_ok(env, image->stackadjust, 0) &&

@@ -146,7 +146,8 @@ void ledger_replace(UintrLedger *l, LedgerCpu *c, uint64_t rr, void *host,
 {
     QEMU_LOCK_GUARD(&l->lock);
 
-    leave(l, c, cause == LEDGER_BY_WRMSR ? rr : 0, cause);
+    leave(l, c, cause == LEDGER_BY_WRMSR || cause == LEDGER_BY_QUIRK ?
+          rr : 0, cause);
     enter_from_image(l, c, rr, host);
     make_up(l, c, rr, cause);
 }

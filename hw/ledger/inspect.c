@@ -23,6 +23,7 @@ static const char *const cause_names[] = {
     [LEDGER_BY_XRSTORS] = "xrstors",
     [LEDGER_BY_OVERWRITING] = "overwritten-image",
     [LEDGER_BY_RESET] = "reset",
+    [LEDGER_BY_QUIRK] = "quirk",
 };
 
 static void put(Visitor *v, const char *name, uint64_t value)
@@ -143,6 +144,7 @@ static const char *const kind_names[] = {
     [LEDGER_STORE] = "store",
     [LEDGER_DROPPED] = "dropped",
     [LEDGER_ATTACH] = "attach",
+    [LEDGER_QUIRK] = "quirk",
 };
 
 static void visit_event(Visitor *v, int cpu, const LedgerEntry *entry)

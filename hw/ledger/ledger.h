@@ -39,6 +39,7 @@ typedef enum LedgerCause {
     LEDGER_BY_XRSTORS,      /* of an image that holds other vectors */
     LEDGER_BY_OVERWRITING,  /* of an image that was never restored */
     LEDGER_BY_RESET,        /* of the CPU, or a snapshot */
+    LEDGER_BY_QUIRK,        /* x-uintr-quirks */
     LEDGER_CAUSE__MAX,
 } LedgerCause;
 
@@ -57,6 +58,7 @@ typedef enum LedgerKind {
     LEDGER_STORE,
     LEDGER_DROPPED,
     LEDGER_ATTACH,
+    LEDGER_QUIRK,
     LEDGER_KIND__MAX,
 } LedgerKind;
 
@@ -157,6 +159,7 @@ typedef struct LedgerCpu {
     int64_t entered;        /* a handler, which has not returned; or 0 */
     uint64_t handler;
     uint8_t handled;
+    uint32_t bitten;        /* by which quirks; each is told of once */
     bool was_enabled;       /* CR4.UINTR has been seen set */
     uint64_t progress;      /* of UIRR: deliveries, other values */
     LedgerWait began, wait;
@@ -241,6 +244,10 @@ bool ledger_suspects(UintrLedger *l, int64_t now);
 bool ledger_look(UintrLedger *l, int64_t now);
 /* Of a UPID and of UIRR, when the first vector comes. */
 void ledger_begin(LedgerWait *began, int64_t now, uint64_t progress);
+
+/* A quirk has destroyed vectors: that is known at once. */
+void ledger_bitten(UintrLedger *l, CPUState *cs, LedgerUpid *u,
+                   const UintrBite *bite, int64_t now);
 
 /* ---- cause.c: why ---- */
 

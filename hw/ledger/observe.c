@@ -173,17 +173,20 @@ static void on_uiret(CPUX86State *env)
 static void on_replace(CPUX86State *env, uint64_t old_rr, UintrReplaced how,
                        void *image)
 {
+    static const struct { LedgerCause cause; LedgerKind kind; } by[] = {
+        [UINTR_REPLACED_WRMSR] = { LEDGER_BY_WRMSR, LEDGER_WRMSR },
+        [UINTR_REPLACED_XRSTORS] = { LEDGER_BY_XRSTORS, LEDGER_RESTORE },
+        [UINTR_REPLACED_QUIRK] = { LEDGER_BY_QUIRK, LEDGER_QUIRK },
+    };
     LedgerCpu *c = books_of(env);
-    bool wrmsr = how == UINTR_REPLACED_WRMSR;
 
     catch_up(c, old_rr);
-    ledger_replace(uintr_ledger, c, env->uintr.rr, image,
-                   wrmsr ? LEDGER_BY_WRMSR : LEDGER_BY_XRSTORS);
+    ledger_replace(uintr_ledger, c, env->uintr.rr, image, by[how].cause);
     c->progress++;
-    if (!wrmsr) {
+    if (how == UINTR_REPLACED_XRSTORS) {
         c->entered = 0;         /* by another task, perhaps */
     }
-    note(env, wrmsr ? LEDGER_WRMSR : LEDGER_RESTORE, NULL, 0, env->uintr.rr);
+    note(env, by[how].kind, NULL, 0, env->uintr.rr);
 }
 
 static void on_save(CPUX86State *env, void *image)
@@ -263,6 +266,19 @@ static void on_store(const UintrStore *store)
     })->time;
 }
 
+static void on_quirk(CPUX86State *env, const UintrBite *bite)
+{
+    UintrLedger *l = uintr_ledger;
+    LedgerCpu *c = books_of(env);
+    LedgerUpid *u = ledger_upid(l, c, bite->host);
+    int64_t time = note(env, LEDGER_QUIRK, u, 0, bite->vectors);
+
+    if (!(c->bitten & (1u << bite->number))) {
+        c->bitten |= 1u << bite->number;
+        ledger_bitten(l, env_cpu(env), u, bite, time);
+    }
+}
+
 const UintrObserver ledger_observer = {
     .post = on_post,
     .lost = on_lost,
@@ -276,4 +292,5 @@ const UintrObserver ledger_observer = {
     .save = on_save,
     .attach = on_attach,
     .store = on_store,
+    .quirk = on_quirk,
 };

@@ -137,15 +137,26 @@ static char *store_in_words(const UintrStall *stall)
                            PRIx64, stall->store->cpu, stall->store->rip);
 }
 
+static char *upid_in_words(const UintrStall *stall)
+{
+    return stall->has_address ?
+           g_strdup_printf("UPID %" PRId64 " at 0x%" PRIx64 ", vectors 0x%"
+                           PRIx64 ": ", stall->upid, stall->address,
+                           stall->vectors) :
+           stall->upid ? g_strdup_printf("UPID %" PRId64 ": ", stall->upid) :
+           g_strdup("");
+}
+
 static void tell(UintrLedger *l, UintrStall *stall)
 {
+    g_autofree char *upid = upid_in_words(stall);
     g_autofree char *post = post_in_words(stall);
     g_autofree char *store = store_in_words(stall);
 
-    g_ptr_array_add(l->stalls, stall);
-    warn_report("uintr: UPID %" PRId64 " at 0x%" PRIx64 ", vectors 0x%" PRIx64
-                ": %s%s%s", stall->upid, stall->address, stall->vectors,
-                stall->message, post, store);
+    WITH_QEMU_LOCK_GUARD(&l->lock) {
+        g_ptr_array_add(l->stalls, stall);
+    }
+    warn_report("uintr: %s%s%s%s", upid, stall->message, post, store);
     qapi_event_send_uintr_stall(stall);
 }
 
@@ -168,6 +179,18 @@ static bool found(UintrLedger *l, LedgerWait *w, const LedgerUpid *u,
     w->stall = stall;
     tell(l, stall);
     return true;
+}
+
+/* In the thread of that CPU: others may be told of at the same time. */
+void ledger_bitten(UintrLedger *l, CPUState *cs, LedgerUpid *u,
+                   const UintrBite *bite, int64_t now)
+{
+    LedgerWait nobody = { .since = now };
+
+    found(l, &nobody, u, bite->vectors, (LedgerFinding) {
+        .cause = UINTR_STALL_CAUSE_QUIRK, .cpu = cs->cpu_index,
+        .message = g_strdup_printf("quirk %s: %s", bite->name, bite->what),
+    }, now);
 }
 
 /* ---- looking ---- */
