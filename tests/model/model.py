@@ -21,6 +21,7 @@ class Question:
         self.quirk = name.split("/")[0]
         self.run, self.finds = stanza["run"], stanza["finds"]
         self.suite, self.about = stanza["suite"], stanza["about"]
+        self.cpu = stanza.get("cpu", "")
 
     def program(self):
         if self.finds == "nothing":

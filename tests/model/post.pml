@@ -23,6 +23,7 @@
 #define Q_NOTIFY_EARLY      5
 #define Q_UPID_UNLOCKED     6
 #define Q_NO_SECOND_LOOK    7
+#define Q_KERNEL_DROPS     27
 /* faults of an emulation: the post without the big lock, and the halt */
 #define Q_ANY_LATE          8
 #define Q_HALTED_EARLY      9
@@ -279,7 +280,8 @@ inline deliver() {
     vector = 0
 }
 
-#define DROPS (quirk == Q_CLUI_DROPS && !uif)
+#define DROPS (quirk == Q_CLUI_DROPS && !uif || \
+               quirk == Q_KERNEL_DROPS && where != USER)
 
 inline clear_on() {
     on = on && (quirk == Q_ON_KEPT || DROPS);
