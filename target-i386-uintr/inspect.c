@@ -4,6 +4,7 @@
  * property for tools, as `info uintr` for people, as registers for gdb.
  */
 #include "qemu/osdep.h"
+#include "qemu/host-utils.h"
 #include "exec/cpu-common.h"
 #include "exec/gdbstub.h"
 #include "gdbstub/helpers.h"
@@ -22,8 +23,24 @@ static bool waits_in_apic(CPUX86State *env, uint8_t vector)
     return apic && ((apic->irr[word] | apic->posted[word]) & (1u << bit));
 }
 
-/* It is there: what keeps the CPU from taking it, as any other interrupt? */
-static const char *why_not_taken(CPUX86State *env)
+/* Is TPR's class, or that of an interrupt in service, the same or higher? */
+static bool outranked(const APICCommonState *apic, uint8_t vector)
+{
+    int highest = apic->tpr >> 4;
+
+    for (int i = 0; i < ARRAY_SIZE(apic->isr); i++) {
+        if (apic->isr[i]) {
+            highest = MAX(highest, (i * 32 + 31 - clz32(apic->isr[i])) >> 4);
+        }
+    }
+    return vector >> 4 <= highest;
+}
+
+/*
+ * It is there: what keeps the CPU from taking it, as any other interrupt?
+ * Null if it will, as soon as it executes something.
+ */
+static const char *why_not_taken(CPUX86State *env, uint8_t vector)
 {
     APICCommonState *apic = uintr_apic(env_archcpu(env));
 
@@ -33,13 +50,17 @@ static const char *why_not_taken(CPUX86State *env)
            "a notification waits in the local APIC: GIF is 0" :
            !(env->eflags & IF_MASK) ?
            "a notification waits in the local APIC: RFLAGS.IF is 0" :
+           outranked(apic, vector) ?
            "a notification waits in the local APIC, behind TPR or an "
-           "interrupt in service";
+           "interrupt in service" : NULL;
 }
 
-const char *uintr_held_back(CPUX86State *env, uint8_t vector)
+bool uintr_waits_in_apic(CPUX86State *env, uint8_t vector, const char **why)
 {
-    return waits_in_apic(env, vector) ? why_not_taken(env) : NULL;
+    bool waits = waits_in_apic(env, vector);
+
+    *why = waits ? why_not_taken(env, vector) : NULL;
+    return waits;
 }
 
 /* What the receiver would find.  False if it would find no UPID. */
@@ -60,7 +81,8 @@ static const char *why_not_processed(CPUX86State *env)
     UintrUpid upid;
 
     if (env->uintr.uinv && waits_in_apic(env, env->uintr.uinv)) {
-        return why_not_taken(env);
+        return why_not_taken(env, env->uintr.uinv) ?:
+               "a notification is due at the next instruction boundary";
     }
     if (!look_at_upid(env, &upid)) {
         return "nothing is pending: UIRR is 0, and there is no UPID at PD";

@@ -90,10 +90,10 @@ void uintr_observe(const UintrObserver *observer);
 extern const UintrObserver *uintr_observer;
 
 /*
- * Why the interrupt @vector waits in the CPU's local APIC; null if it does
- * not.
+ * Does the interrupt @vector wait in the CPU's local APIC?  *why is what holds
+ * it back there, or null if the CPU will take it when it has its turn.
  */
-const char *uintr_held_back(CPUX86State *env, uint8_t vector);
+bool uintr_waits_in_apic(CPUX86State *env, uint8_t vector, const char **why);
 
 #define UINTR_TELL(event, ...)                                  \
     do {                                                        \

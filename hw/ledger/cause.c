@@ -8,6 +8,7 @@
 #include "qemu/bitops.h"
 #include "hw/core/cpu.h"
 #include "hw/i386/apic_internal.h"
+#include "target/i386/uintr/uintr.h"
 #include "ledger.h"
 
 #define IN(cause, cpu, ...) \
@@ -196,13 +197,27 @@ static LedgerFinding ask_stolen(const Case *c)
               "is switched in", c->target->cpu_index, at->took->number);
 }
 
+static bool waits_in_apic(const Case *c, const char **why)
+{
+    return c->target &&
+           uintr_waits_in_apic(cpu_env(c->target),
+                               extract64(c->low, UPID_NV_SHIFT, UPID_NV_BITS),
+                               why);
+}
+
+/* The CPU has had no turn since: under icount, or on a host with much to do. */
+static bool is_due(const Case *c)
+{
+    const char *why;
+
+    return waits_in_apic(c, &why) && !why;
+}
+
 static LedgerFinding ask_held_back(const Case *c)
 {
-    const char *why = c->target ?
-        uintr_held_back(cpu_env(c->target),
-                        extract64(c->low, UPID_NV_SHIFT, UPID_NV_BITS)) : NULL;
+    const char *why;
 
-    if (!why) {
+    if (!waits_in_apic(c, &why)) {
         return nothing();
     }
     return IN(UINTR_STALL_CAUSE_HELD_BACK, c->target->cpu_index,
@@ -282,7 +297,7 @@ LedgerFinding ledger_ask_upid(UintrLedger *l, LedgerUpid *u, uint64_t low,
     };
     Case c = case_of(l, u, low, pir);
 
-    if ((low & UPID_SN) && !c.receiver) {
+    if (((low & UPID_SN) && !c.receiver) || is_due(&c)) {
         return nothing();       /* a task that is switched away may wait */
     }
     for (int i = 0; i < ARRAY_SIZE(questions); i++) {
@@ -320,6 +335,9 @@ LedgerFinding ledger_ask_cpu(UintrLedger *l, CPUState *cs)
     }
     if (!env->uintr.uif) {
         return ask_uif(c, cpu);
+    }
+    if (x86_uintr_deliverable(env)) {
+        return nothing();       /* as is_due() */
     }
     return IN(UINTR_STALL_CAUSE_NOT_IN_USER_MODE, cpu,
               "CPU %d has the vectors in UIRR, but has not been in 64-bit "

@@ -257,9 +257,11 @@ static void test_uif_clear(void)
     wait_long();
 }
 
+static const void *handler;
+
 static void spin_here(uint64_t upid)
 {
-    uintr_receiver(USER((const void *)stall_spin), (struct upid *)upid, NV);
+    uintr_receiver(handler, (struct upid *)upid, NV);
     upid_init((struct upid *)upid, NV, apic_id());
     stui();
     run_code(stall_spin, RFLAGS_IF);
@@ -268,6 +270,7 @@ static void spin_here(uint64_t upid)
 static void test_no_uiret(void)
 {
     begin();
+    handler = USER((const void *)stall_spin);
     smp_run(1, spin_here, (uint64_t)recv_upid);
     delay(LONGER / 100);
     CHECK_EQ(recv_upid->low, upid_low(NV, 1, 0));
@@ -276,6 +279,26 @@ static void test_no_uiret(void)
     delay(LONGER / 100);
     post();
     wait_long();
+}
+
+/* Under icount CPU 1 has no turn while this one computes. */
+static void test_no_turn(void)
+{
+    begin();
+    uintr_receiver(NULL, NULL, 0);
+    uintr_sender(table, 1);
+    handler = UI_RECORD;
+    smp_run(1, spin_here, (uint64_t)recv_upid);
+    delay(LONGER / 100);
+    for (uint64_t i = 0; i < 3; i++) {
+        uint64_t end = rdtsc() + LONGER / 2;
+
+        post();
+        while (rdtsc() < end) {
+            /* no PAUSE */
+        }
+        CHECK(WAIT_FOR(ui_count == i + 1));
+    }
 }
 
 static void test_not_in_user_mode(void)
@@ -290,6 +313,7 @@ static void test_not_in_user_mode(void)
 const struct test tests[] = {
     { "nothing", test_nothing },
     { "switched-away", test_switched_away },
+    { "no-turn", test_no_turn, 2 },
     { "sn-set", test_sn_set },
     { "not-notified", test_not_notified },
     { "on-set", test_on_set },
