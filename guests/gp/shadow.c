@@ -41,15 +41,23 @@ static int show_old(struct process *p)
     int error = show(&p->space, SHADOW_OLD, old_page(p), SCF_PAGE_SIZE,
                      SPACE_READ | SPACE_WRITE);
 
-    return error || p->version == 2 ? error :
+    return error || p->version != 1 ? error :
            show(&p->space, SHADOW_DATA, (void *)SCF1_DATA, SCF1_DATA_SIZE,
                 SPACE_READ | SPACE_WRITE);
+}
+
+/* F15 */
+static bool has_queue_beside(const struct process *p)
+{
+    return p->version == 3 && p->slot < SCF2_SLOTS;
 }
 
 /* F20: its own slot to write, RT's to read, and RT's first for its priority */
 static int show_link(struct process *p)
 {
-    int error = show(&p->space, SHADOW_OWN, &link.own[p->slot],
+    int error = has_queue_beside(p) ? show_old(p) : 0;
+
+    error = error ? error : show(&p->space, SHADOW_OWN, &link.own[p->slot],
                      SCF3_SLOT_SIZE, SPACE_READ | SPACE_WRITE);
 
     if (!error) {
@@ -181,6 +189,10 @@ static bool has_work(const struct process *p)
 
     if (p->version != 3) {
         return old_has_work(old_page(p));
+    }
+    if (has_queue_beside(p) && old_version(old_page(p)) == 2 &&
+        old_has_work(old_page(p))) {
+        return true;
     }
     return wire_word(&own->epoch) != wire_word(&peer->epoch) ||
            wire_word(&own->taken) != wire_word(&peer->made);

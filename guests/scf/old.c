@@ -93,6 +93,13 @@ static long call_second(const struct old_call *c, int number)
     return scf_perform(NULL, &r);
 }
 
+/* F15: what its kernel has told the server is not the process's to change. */
+static bool is_its_kernel_s(int number)
+{
+    return number == SCF3_CALL_MAP || number == SCF3_CALL_UNMAP ||
+           number == SCF3_CALL_EXIT;
+}
+
 static long perform(struct old_server *o, struct old_call *c)
 {
     unsigned version = o->data ? 1 : 2;
@@ -107,6 +114,9 @@ static long perform(struct old_server *o, struct old_call *c)
     }
     if (number < 0) {
         return -ENOSYS;
+    }
+    if (o->beside && is_its_kernel_s(number)) {
+        return -EPERM;
     }
     result = version == 1 ? call_first(o, c, number) : call_second(c, number);
     return result == SCF_PARKED ? -EAGAIN : result;

@@ -9,6 +9,7 @@
 struct old_server {
     uint8_t *page;
     uint8_t *data;              /* version 1's area; null: version 2 */
+    bool beside;                /* a slot of version 3: calls only (F15) */
     int owed;                   /* descriptor whose reply is to be told, -1 */
     uint64_t served;
 };

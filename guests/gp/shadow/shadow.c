@@ -14,7 +14,7 @@
 
 static struct scf_server server;
 static struct old_server old;
-static bool is_old;
+static bool is_old, is_beside;      /* the queue instead of a slot, with it */
 static unsigned illness;
 
 long kernel(long call, ...);
@@ -56,9 +56,17 @@ long scf_execute(struct scf_server *s __attribute__((unused)), unsigned call,
     }
 }
 
+/* Nothing that the queue's last user was owed is the next one's (F15). */
+static void renew_queue(void)
+{
+    old_start(&old, (uint8_t *)SHADOW_OLD, NULL);
+    old.beside = true;
+}
+
 void scf_renew(struct scf_server *s __attribute__((unused)))
 {
     kernel(SHADOW_RENEW);
+    renew_queue();
 }
 
 void scf_answered(struct scf_server *s __attribute__((unused)), unsigned mode)
@@ -80,12 +88,20 @@ long old_init_uintr(void)
 
 /* ---- its turns ---- */
 
+/* Who asks by the queue beside its slot looks for replies by itself. */
+static bool serve_slot(void)
+{
+    bool some = scf_serve(&server);
+
+    return (is_beside && server.epoch && old_serve(&old)) || some;
+}
+
 static bool serve(void)
 {
     bool some;
 
     if (!is_old) {
-        return scf_serve(&server);
+        return serve_slot();
     }
     some = old_serve(&old);
     if (some) {
@@ -135,19 +151,20 @@ static void poll(void)
 static void spin(void)
 {
     static uint64_t before;
-    const volatile uint64_t *served = is_old ? &old.served : &server.served;
+    const volatile uint64_t *first = &old.served, *second = &server.served;
 
-    while (*served != before) {
-        before = *served;
+    while (*first + *second != before) {
+        before = *first + *second;
         for (int i = 0; i < SPINS; i++) {
             cpu_relax();
         }
     }
 }
 
-static void start(unsigned version)
+static void start(unsigned slot, unsigned version)
 {
     is_old = version != 3;
+    is_beside = !is_old && slot < SCF2_SLOTS;
     if (is_old) {
         old_start(&old, (uint8_t *)SHADOW_OLD,
                   version == 1 ? (uint8_t *)SHADOW_DATA : NULL);
@@ -158,11 +175,10 @@ static void start(unsigned version)
     }
 }
 
-void shadow_main(unsigned slot __attribute__((unused)), unsigned version,
-                 unsigned ill)
+void shadow_main(unsigned slot, unsigned version, unsigned ill)
 {
     illness = ill;
-    start(version);
+    start(slot, version);
     init_uintr();
     stui();
     for (;;) {
