@@ -29,6 +29,8 @@
 /* A page less: a path may be looked at 256 bytes far (F28). */
 #define STACK_TOP       (PROGRAM_END - 0x1000)
 #define STACK_PAGES     16
+/* Behind it, so that no call reaches it: the queue of a process (F16). */
+#define QUEUE_PAGE      0x700000001000
 
 /* Physical memory of RT; the window is seen by GP as well. */
 #define RT_MEMORY       0x42000000

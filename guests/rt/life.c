@@ -51,6 +51,7 @@ static int copy_process(struct process *parent, struct process *child,
     if (!error) {
         error = space_create(&child->space, parent->space.pool);
         error = error ? error : space_copy(&child->space, &parent->space);
+        space_unmap_range(&child->space, QUEUE_PAGE, 1);
         process_unlock(parent);
     }
     frame.rax = 0;

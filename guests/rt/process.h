@@ -37,6 +37,8 @@ struct process {
     bool mirrored;                      /* which sees its pages where it does */
     bool copied;                        /* or could not, and will not */
     bool polls;                         /* for its replies, while RT is idle */
+    bool queued;                        /* it has a queue page: direct.c */
+    uint64_t entries;                   /* system calls of its threads */
     struct scf_caller scf;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "clock.h"
 #include "errno.h"
+#include "memmap.h"
 #include "remote.h"
 #include "rt.h"
 #include "syscalls.h"
@@ -91,7 +92,11 @@ static void wait_for_quiet(void)
 
 void remote_start(void)
 {
-    if (!rt_alone && scf_start()) {
+    if (rt_alone) {
+        return;
+    }
+    direct_start();
+    if (scf_start()) {
         wait_for_quiet();
         replier = thread_create_kernel(PRIORITY_USUAL, take_replies, NULL);
         thread_start(replier);
@@ -126,6 +131,7 @@ void remote_detach(struct process *p)
 {
     if (p->attached) {
         set_polls(p, false);
+        direct_end(p);
         scf_detach(&p->scf);
         p->attached = p->mirrored = false;
     }
@@ -134,6 +140,7 @@ void remote_detach(struct process *p)
 void remote_exit(struct process *p)
 {
     if (p->attached) {
+        direct_end(p);
         scf_exit(p, p->status);
         remote_detach(p);
     }
@@ -142,6 +149,7 @@ void remote_exit(struct process *p)
 void remote_exec(struct process *p)
 {
     if (p->attached) {
+        direct_end(p);
         scf_exec(p);
         p->mirrored = p->copied = false;
     }
@@ -218,14 +226,15 @@ long remote_unmap(struct process *p, uint64_t va, uint64_t pages)
 }
 
 /* With its first call; without a lock there is another time. */
-static void mirror(struct process *p)
+bool remote_mirror(struct process *p)
 {
-    if (!p->scf.lost && !p->copied && !process_lock(p)) {
+    if (!p->mirrored && !p->scf.lost && !p->copied && !process_lock(p)) {
         if (!p->mirrored) {
-            p->mirrored = show_or_not(p, 0, UINT64_MAX);
+            p->mirrored = show_or_not(p, 0, PROGRAM_END);
         }
         process_unlock(p);
     }
+    return p->mirrored && !p->scf.lost;
 }
 
 long remote_call(unsigned call, const uint64_t *a)
@@ -238,9 +247,7 @@ long remote_call(unsigned call, const uint64_t *a)
     if (!p->attached) {
         return console_call(call, a);
     }
-    if (!p->mirrored) {
-        mirror(p);
-    }
+    remote_mirror(p);
     return forward(p, call, a);
 }
 

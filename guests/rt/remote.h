@@ -23,5 +23,13 @@ void remote_fork(struct process *parent, struct process *child);
  */
 void remote_map(struct process *p, uint64_t va, uint64_t pages);
 long remote_unmap(struct process *p, uint64_t va, uint64_t pages);
+/* The other side sees all of them, now or already. */
+bool remote_mirror(struct process *p);
+
+/* ---- direct.c: a queue that ring 3 fills itself (F15-F17) ---- */
+
+void direct_start(void);        /* before the other side can look at it */
+/* Before its slot is another's, or its program another one. */
+void direct_end(struct process *p);
 
 #endif

@@ -15,7 +15,7 @@ static syscall_fn *const local[NUMBERS] = {
     LOCAL(sched_yield), LOCAL(sched_setparam), LOCAL(sched_getparam),
     LOCAL(futex), LOCAL(arch_prctl),
     LOCAL(uintr_register_handler), LOCAL(uintr_register_sender),
-    LOCAL(scf_mode), LOCAL(scf_marks),
+    LOCAL(scf_mode), LOCAL(scf_marks), LOCAL(scf_queue), LOCAL(scf_entries),
 #undef LOCAL
 };
 
@@ -23,6 +23,7 @@ long system_call(struct frame *f)
 {
     uint64_t a[6] = { f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9 };
 
+    process_current()->entries++;
     if (f->rax < NUMBERS && local[f->rax]) {
         return local[f->rax](f, a);
     }

@@ -25,6 +25,8 @@ syscall_fn sys_sched_yield, sys_sched_setparam, sys_sched_getparam, sys_futex,
 syscall_fn sys_uintr_register_handler, sys_uintr_register_sender;
 /* remote.c */
 syscall_fn sys_scf_mode, sys_scf_marks;
+/* direct.c */
+syscall_fn sys_scf_queue, sys_scf_entries;
 
 /* What is left to RT of the remote calls without another side: console.c */
 long console_call(unsigned call, const uint64_t *a);

@@ -320,3 +320,13 @@ long scf_exit(struct process *p, int status)
 
     return call_server(p, SCF3_CALL_EXIT, args);
 }
+
+bool scf_has_target(struct process *p)
+{
+    struct scf_caller *c = rt_caller(p);
+
+    if (!c->target_tried) {
+        find_target(p);
+    }
+    return c->target && c->state == SCF_OPEN;
+}

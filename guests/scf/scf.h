@@ -68,6 +68,8 @@ long scf_unmap(struct process *p, uint64_t va, uint64_t pages);
 long scf_exec(struct process *p);
 long scf_fork(struct process *parent, struct process *child);
 long scf_exit(struct process *p, int status);
+/* The handshake, if it has not been tried: its SENDUIPI has a target (F6). */
+bool scf_has_target(struct process *p);
 
 /*
  * Take replies, end what is late, wake who waits; never sleeps (F38).  A piece
