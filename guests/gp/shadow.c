@@ -106,7 +106,7 @@ static uint64_t illness_of(unsigned slot)
         const char *word;
         uint64_t illness;
     } words[] = { { "loop", SHADOW_LOOPS }, { "fault", SHADOW_FAULTS },
-                  { "mute", SHADOW_MUTE } };
+                  { "mute", SHADOW_MUTE }, { "slow", SHADOW_SLOW } };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
         if (arg_given(words[i].word) &&

@@ -18,6 +18,7 @@
 #define SHADOW_LOOPS    1
 #define SHADOW_FAULTS   2
 #define SHADOW_MUTE     3               /* it does not name its UPID (F6) */
+#define SHADOW_SLOW     4               /* with what it reads (F35) */
 
 #define SHADOW_INIT     600             /* handler: what INIT_UINTR answers */
 #define SHADOW_WAIT     601             /* at most so many ms; 0 for ever */

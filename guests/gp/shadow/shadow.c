@@ -11,6 +11,8 @@
 
 #define SPINS       2000            /* before it sleeps */
 #define POLL_TURNS  4000            /* the same of a polled one */
+#define SLOW_TICKS  12000000000ull
+#define READ        0               /* its number in calls.def */
 
 static struct scf_server server;
 static struct old_server old;
@@ -29,8 +31,21 @@ static long init_uintr(void)
     return kernel(SHADOW_INIT, shadow_interrupt);
 }
 
-static void be_ill(void)
+/* Some seconds, longer than anybody waits. */
+static void be_slow(void)
 {
+    uint64_t begin = scf_stamp();
+
+    while (scf_stamp() - begin < SLOW_TICKS) {
+        cpu_relax();
+    }
+}
+
+static void be_ill(unsigned call)
+{
+    if (illness == SHADOW_SLOW && call == READ) {
+        be_slow();
+    }
     while (illness == SHADOW_LOOPS) {
         cpu_relax();
     }
@@ -44,7 +59,7 @@ long scf_execute(struct scf_server *s __attribute__((unused)), unsigned call,
 {
     long result;
 
-    be_ill();
+    be_ill(call);
     switch (call) {
     case SCF3_CALL_NULL:
         return 0;
