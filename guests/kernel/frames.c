@@ -5,6 +5,7 @@ struct pool private_frames, window_frames;
 
 /* REP STOSQ and MOVSQ: under icount each turn is an instruction. */
 #define PART            (PAGE_SIZE / FRAME_PARTS)
+#define TAKEN           1               /* more: kept, by that less 1 */
 
 void frame_clear(uint64_t frame, int part)
 {
@@ -62,7 +63,7 @@ uint64_t frame_alloc_dirty(struct pool *pool)
     if (pool->free) {
         uint32_t number = pool->stack[--pool->free];
 
-        pool->taken[number] = true;
+        pool->taken[number] = TAKEN;
         frame = pool->base + number * PAGE_SIZE;
     }
     unlock(pool);
@@ -79,16 +80,48 @@ uint64_t frame_alloc(struct pool *pool)
     return frame;
 }
 
-void frame_free(struct pool *pool, uint64_t frame)
+static uint64_t taken_number(const struct pool *pool, uint64_t frame)
 {
     uint64_t number = (frame - pool->base) / PAGE_SIZE;
 
-    lock(pool);
-    if (frame < pool->base || number >= pool->total || !pool->taken[number]) {
+    if (frame < pool->base || number >= pool->total ||
+        pool->taken[number] != TAKEN) {
         fatal("frame %lx is freed, but was not taken", frame);
     }
-    pool->taken[number] = false;
+    return number;
+}
+
+static void put_back(struct pool *pool, uint32_t number)
+{
+    pool->taken[number] = 0;
     pool->stack[pool->free++] = number;
+}
+
+void frame_free(struct pool *pool, uint64_t frame)
+{
+    lock(pool);
+    put_back(pool, taken_number(pool, frame));
+    unlock(pool);
+}
+
+void frame_keep(struct pool *pool, uint64_t frame, unsigned keeper)
+{
+    lock(pool);
+    pool->taken[taken_number(pool, frame)] = TAKEN + keeper;
+    pool->kept++;
+    unlock(pool);
+}
+
+void frames_give_back(struct pool *pool, unsigned keeper, uint32_t first,
+                      uint32_t n)
+{
+    lock(pool);
+    for (uint32_t i = first; i < first + n && i < pool->total; i++) {
+        if (pool->taken[i] == TAKEN + keeper) {
+            put_back(pool, i);
+            pool->kept--;
+        }
+    }
     unlock(pool);
 }
 

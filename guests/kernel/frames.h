@@ -10,7 +10,7 @@
 
 struct pool {
     uint64_t base;
-    uint32_t total, free;       /* frames */
+    uint32_t total, free, kept; /* frames */
     uint32_t *stack;            /* numbers of the free ones */
     uint8_t *taken;             /* by number: catches what is freed twice */
     volatile int lock;
@@ -28,6 +28,15 @@ uint64_t frame_alloc(struct pool *pool);
 uint64_t frame_alloc_dirty(struct pool *pool);
 void frame_free(struct pool *pool, uint64_t frame);
 uint32_t frames_free(const struct pool *pool);
+
+/*
+ * Instead of freed, until frames_give_back() of that keeper, from 1 to 254:
+ * somebody may still write it.
+ */
+void frame_keep(struct pool *pool, uint64_t frame, unsigned keeper);
+/* Frees those of a keeper among @n frames from number @first on. */
+void frames_give_back(struct pool *pool, unsigned keeper, uint32_t first,
+                      uint32_t n);
 
 /* A part of a frame, that of 0 to FRAME_PARTS - 1. */
 #define FRAME_PARTS     4

@@ -281,6 +281,16 @@ int space_map_range(struct space *s, uint64_t va, uint64_t pages,
     return 0;
 }
 
+static void drop_frame(struct space *s, uint64_t frame)
+{
+    s->pages--;
+    if (s->keeper) {
+        frame_keep(s->pool, frame, s->keeper);
+    } else {
+        frame_free(s->pool, frame);
+    }
+}
+
 static void clear_leaf(struct space *s, uint64_t *entry, uint64_t va)
 {
     uint64_t old = *entry;
@@ -288,8 +298,7 @@ static void clear_leaf(struct space *s, uint64_t *entry, uint64_t va)
     *entry = 0;
     forget(s, va);
     if (!(old & PTE_FOREIGN)) {
-        s->pages--;
-        frame_free(s->pool, old & PTE_FRAME);
+        drop_frame(s, old & PTE_FRAME);
     }
 }
 

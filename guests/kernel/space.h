@@ -17,6 +17,7 @@ struct space {
     uint64_t pml4;              /* 0: none */
     struct pool *pool;          /* where the frames of its pages are from */
     uint32_t pages, tables;     /* own pages; tables, the first included */
+    unsigned keeper;            /* of frames that go (frame_keep), 0: freed */
 };
 
 /* 0, or -ENOMEM with nothing taken. */
