@@ -131,11 +131,12 @@ static int check_first(uint64_t argv)
 static void change_space(struct process *p, const struct space *new,
                          struct frame *f, const struct frame *start)
 {
-    struct space old = p->space;
     struct thread *self = thread_current();
+    struct space old;
 
     thread_pause();
     remote_exec(p);
+    old = p->space;
     p->space = *new;
     space_use(&p->space);
     thread_renew_state();

@@ -44,10 +44,16 @@ static uint64_t find_place(struct process *p, uint64_t pages)
 /* The other side first: nobody may see a frame that is another's. */
 static long unmap(struct process *p, uint64_t va, uint64_t pages)
 {
-    if (remote_unmap(p, va, pages) == -EINTR) {
+    long error = remote_unmap(p, va, pages);
+
+    if (error == -EINTR) {
         return -EINTR;                  /* it ends, and then all goes */
     }
+    if (error) {
+        late_keep(p);
+    }
     space_unmap_range(&p->space, va, pages);
+    p->space.keeper = 0;
     return 0;
 }
 

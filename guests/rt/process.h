@@ -35,6 +35,7 @@ struct process {
     char name[16];
     bool attached;                      /* it has a server: remote.c */
     bool mirrored;                      /* which sees its pages where it does */
+    bool shown;                         /* or some of them still */
     bool copied;                        /* or could not, and will not */
     bool polls;                         /* for its replies, while RT is idle */
     bool queued;                        /* it has a queue page: direct.c */

@@ -43,6 +43,7 @@ static void take_replies(void *unused __attribute__((unused)))
         awaited = scf_waiting();
         work_for(awaited);
         if (!thread_block(at)) {
+            late_look();
             scf_look();
             at = clock_now() + TICK;
         }
@@ -133,7 +134,24 @@ void remote_detach(struct process *p)
         set_polls(p, false);
         direct_end(p);
         scf_detach(&p->scf);
-        p->attached = p->mirrored = false;
+        p->attached = p->mirrored = p->shown = false;
+    }
+}
+
+/* F35: with its answer, all that was late before has been executed. */
+static long settle(struct process *p, long error)
+{
+    if (!error) {
+        p->shown = false;
+        late_over(p);
+    }
+    return error;
+}
+
+static void settle_or_keep(struct process *p, long error)
+{
+    if (settle(p, error) && p->shown) {
+        late_keep(p);
     }
 }
 
@@ -141,7 +159,7 @@ void remote_exit(struct process *p)
 {
     if (p->attached) {
         direct_end(p);
-        scf_exit(p, p->status);
+        settle_or_keep(p, scf_exit(p, p->status));
         remote_detach(p);
     }
 }
@@ -150,7 +168,7 @@ void remote_exec(struct process *p)
 {
     if (p->attached) {
         direct_end(p);
-        scf_exec(p);
+        settle_or_keep(p, scf_exec(p));
         p->mirrored = p->copied = false;
     }
 }
@@ -202,13 +220,19 @@ static long show(struct process *p, uint64_t va, uint64_t end)
     return 0;
 }
 
+static long hide(struct process *p)
+{
+    return settle(p, scf_exec(p));
+}
+
 /* What the other side cannot take is copied, until there is a new program. */
 static bool show_or_not(struct process *p, uint64_t va, uint64_t end)
 {
+    p->shown = true;
     if (!show(p, va, end)) {
         return true;
     }
-    scf_exec(p);
+    hide(p);
     p->copied = true;
     return false;
 }
@@ -220,9 +244,20 @@ void remote_map(struct process *p, uint64_t va, uint64_t pages)
     }
 }
 
+/* Who has not said that it sees them no more is shown nothing more. */
 long remote_unmap(struct process *p, uint64_t va, uint64_t pages)
 {
-    return p->mirrored ? scf_unmap(p, va, pages) : 0;
+    long error;
+
+    if (!p->shown) {
+        return 0;
+    }
+    error = p->mirrored ? scf_unmap(p, va, pages) : hide(p);
+    if (error) {
+        p->mirrored = false;
+        p->copied = true;
+    }
+    return error;
 }
 
 /* With its first call; without a lock there is another time. */

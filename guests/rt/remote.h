@@ -19,12 +19,20 @@ void remote_exec(struct process *p);
 void remote_fork(struct process *parent, struct process *child);
 /*
  * Pages that have come; pages that are going, before their frames do: after
- * -EINTR the other side may still use them.
+ * an error the other side may still use them.
  */
 void remote_map(struct process *p, uint64_t va, uint64_t pages);
 long remote_unmap(struct process *p, uint64_t va, uint64_t pages);
 /* The other side sees all of them, now or already. */
 bool remote_mirror(struct process *p);
+
+/* ---- late.c: frames that the other side may still write (F35) ---- */
+
+/* Those that leave the space of the process from now on. */
+void late_keep(struct process *p);
+/* The other side sees none any more; it may have ended an epoch. */
+void late_over(struct process *p);
+void late_look(void);
 
 /* ---- direct.c: a queue that ring 3 fills itself (F15-F17) ---- */
 

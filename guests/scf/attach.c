@@ -119,10 +119,15 @@ static void give_all_back(void)
     link_ring(&link);
 }
 
+uint32_t scf_shown(unsigned slot)
+{
+    return wire_word(&link.peer[slot].head.epoch);
+}
+
 bool scf_quiet(void)
 {
     for (unsigned slot = 0; slot < SCF3_SLOTS && scf_generation(); slot++) {
-        if (wire_word(&link.peer[slot].head.epoch)) {
+        if (scf_shown(slot)) {
             return false;
         }
     }

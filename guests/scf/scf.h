@@ -84,6 +84,7 @@ bool scf_piece(struct scf_caller *c);
 bool scf_start(void);
 /* No server is there that sees pages of a life before this one (F39). */
 bool scf_quiet(void);
+uint32_t scf_shown(unsigned slot);  /* the epoch that is served there, or 0 */
 /* A slot for a process, with SENDUIPI both ways: 0, -EAGAIN, -ENOTCONN. */
 int scf_attach(struct scf_caller *c, uint64_t name);
 void scf_detach(struct scf_caller *c);
