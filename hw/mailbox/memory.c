@@ -308,7 +308,7 @@ static void remove_fixed_alias(MemoryRegion *alias)
     }
 }
 
-bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
+static bool build(VirtIOMailbox *m, Error **errp)
 {
     const MailboxGeometry *g = &m->geometry;
     uint64_t size = output_offset(g) + MBOX_SIDES * (uint64_t)g->output_size;
@@ -333,6 +333,17 @@ bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
     add_fixed_alias(m, &m->common_alias, "mailbox-common-alias",
                     common_offset(g), g->common_size, m->common_addr);
     return true;
+}
+
+/* At once: the machine's views are made anew after each change else. */
+bool mailbox_memory_init(VirtIOMailbox *m, Error **errp)
+{
+    bool good;
+
+    memory_region_transaction_begin();
+    good = build(m, errp);
+    memory_region_transaction_commit();
+    return good;
 }
 
 static void empty(MemoryRegion *container)
