@@ -12,6 +12,8 @@
 static int pollers;             /* processes whose replies nobody notifies */
 static struct thread *replier;
 static int awaited;             /* priority of the most urgent who waits */
+static bool outranked;          /* the replier, by the thread that runs */
+static bool hushed;             /* the other side has no credit (RT12) */
 
 bool rt_alone;
 
@@ -45,6 +47,7 @@ static void take_replies(void *unused __attribute__((unused)))
         if (!thread_block(at)) {
             late_look();
             scf_look();
+            scf_tick();
             at = clock_now() + TICK;
         }
     }
@@ -70,14 +73,24 @@ static void await(int urgency)
     work_at_least_for(urgency);
 }
 
+static void hold_or_not(void)
+{
+    write_cr8(outranked || hushed ? REPLY_CLASS : 0);
+}
+
+void rt_hush(bool hush)
+{
+    hushed = hush;
+    hold_or_not();
+}
+
 /* Who is more urgent than the replier is not told of replies meanwhile. */
 void thread_runs(int priority)
 {
-    bool held = priority > awaited + 1;
-
     if (replier) {
         scf_running(priority);
-        write_cr8(held ? REPLY_CLASS : 0);
+        outranked = priority > awaited + 1;
+        hold_or_not();
     }
 }
 

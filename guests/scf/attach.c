@@ -2,6 +2,7 @@
 /* The requester's end of the link: slots, notification, interrupts. */
 #include <errno.h>
 
+#include "credit.h"
 #include "link.h"
 #include "scf.h"
 
@@ -50,13 +51,18 @@ static unsigned urgency_of(int slot)
 bool scf_work(void)
 {
     int slot = next_slot(pending);
+    uint32_t taken;
 
     if (slot < 0) {
         return false;
     }
     last = slot;
+    taken = callers[slot]->taken;
     if (!scf_piece(callers[slot])) {
         pending &= ~(1ull << slot);
+    }
+    if (callers[slot]->taken == taken + 1) {
+        credit_earn();
     }
     return pending;
 }
@@ -90,6 +96,7 @@ static uint64_t take_posts(struct upid *upid)
 static void on_reply(struct frame *f __attribute__((unused)))
 {
     apic_eoi();
+    credit_spend();
     look_at(take_posts(reply_upid()));
     if (take_posts(&post_upid)) {
         look_at(link_posts(&link));
@@ -99,6 +106,7 @@ static void on_reply(struct frame *f __attribute__((unused)))
 static void on_irq(struct frame *f __attribute__((unused)))
 {
     apic_eoi();
+    credit_spend();
     link_rung(&link);
     look_at(~0ull);
 }
@@ -106,6 +114,7 @@ static void on_irq(struct frame *f __attribute__((unused)))
 static void on_ipi(struct frame *f __attribute__((unused)))
 {
     apic_eoi();
+    credit_spend();
     look_at(~0ull);
 }
 

@@ -22,6 +22,8 @@ void rt_block(volatile int *done);
 void rt_wake(volatile int *done);
 /* scf_work() has something to do, for who waits with that priority. */
 void rt_replies(unsigned urgency);
+/* Take no interrupts of the other side, or take them again (F48). */
+void rt_hush(bool hush);
 bool rt_killed(void);               /* the current thread is to leave */
 uint64_t rt_now(void);              /* ns */
 unsigned rt_priority(void);         /* of the current thread */

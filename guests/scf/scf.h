@@ -97,6 +97,13 @@ void scf_look(void);
 bool scf_work(void);
 int scf_urgency(void);              /* their priority, -1 if nothing is due */
 unsigned scf_waiting(void);         /* that of all who wait, 0 if nobody does */
+/*
+ * The kernel's own tick, from which the other side may interrupt so often
+ * again, and once more for each reply; then it is held back (F48).
+ */
+#define SCF_CREDIT      8
+void scf_tick(void);
+extern uint64_t scf_told;           /* how often it has */
 /* At each change of threads: the priority of the one that runs (F44). */
 void scf_running(unsigned priority);
 

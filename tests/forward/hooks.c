@@ -13,6 +13,8 @@ uint64_t looked;                    /* how often nobody told */
 unsigned priority = 1;
 uint64_t patience = 2 * SPIN_TICKS; /* ticks before it looks by itself */
 
+#define HELD        2               /* vectors up to 47 */
+
 static struct uitte table[1];
 
 struct scf_caller *rt_caller(struct process *p)
@@ -27,6 +29,21 @@ void look(void)
     rt_replies(0);
 }
 
+static void tick(void)
+{
+    static uint64_t next;
+
+    if (rt_now() >= next) {
+        next = rt_now() + LITE_TICK;
+        scf_tick();
+    }
+}
+
+void rt_hush(bool hush)
+{
+    write_cr8(hush ? HELD : 0);
+}
+
 void rt_block(volatile int *done)
 {
     uint64_t limit = rdtsc() + patience;
@@ -34,6 +51,7 @@ void rt_block(volatile int *done)
                   SCF3_MODE_POLL;
 
     while (!*done && !killed) {
+        tick();
         irq_window();
         if (polled) {
             scf_poll(&current->scf);

@@ -2,7 +2,9 @@
 /*
  * A hostile GP: its second CPU serves, and the first one writes anything into
  * all that GP may write of the link, rings, posts, and sends any interrupt.
- * What it would do to GP's own CPUs is left out.  Args: n= rounds, seed=.
+ * What it would do to GP's own CPUs is left out.  Args: n= rounds, seed=;
+ * flood=1: nothing but interrupts, and only while RT's word says so, or
+ * flood=always.
  */
 #include "gp.h"
 #include "rounds.h"
@@ -146,6 +148,20 @@ static void rest(void)
     }
 }
 
+static void flood_when_told(void)
+{
+    const uint32_t *word = rounds_word(link.peer);
+    bool always = arg_is("flood", "always");
+
+    for (;;) {
+        if (always || wire_word(word)) {
+            flood();
+            interrupt();
+        }
+        cpu_relax();
+    }
+}
+
 void gp_own_work(void)
 {
     uint32_t n = arg_number("n", 10000);
@@ -157,6 +173,9 @@ void gp_own_work(void)
     }
     kernel_cpu();
     uintr_sender(&target, 1);
+    if (arg_given("flood")) {
+        flood_when_told();
+    }
     for (uint32_t round = 1; round <= n; round++) {
         if (!arg_given("calm")) {
             do_anything();

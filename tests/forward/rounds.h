@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How a hostile GP says how far it is: in a slot that nobody uses. */
+/*
+ * How a hostile GP says how far it is, and RT what it is to do (flood.c): in
+ * a slot that nobody uses.
+ */
 #ifndef FORWARD_ROUNDS_H
 #define FORWARD_ROUNDS_H
 

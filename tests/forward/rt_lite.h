@@ -17,6 +17,8 @@ extern volatile bool killed;
 extern uint64_t looked, patience;
 extern unsigned priority;
 
+#define LITE_TICK   1000000         /* rt_now(): it renews credit (F48) */
+
 void look(void);                    /* at all slots */
 void run_as(struct process *p);
 long ask(unsigned call, uint64_t a, uint64_t b, uint64_t c);

@@ -21,6 +21,7 @@ struct cyclic {
     volatile uint64_t ticks;            /* the last deadline that was served */
     volatile uint64_t missed;           /* interrupts out of their place */
     volatile uint64_t latest;           /* the worst delay */
+    volatile uint64_t served;           /* interrupts */
 };
 
 static inline uint64_t cyclic_clock(void)
@@ -34,7 +35,7 @@ static inline uint64_t cyclic_clock(void)
 /* Right before the timer is started. */
 static inline void cyclic_begin(struct cyclic *c, uint64_t period)
 {
-    c->ticks = c->missed = c->latest = 0;
+    c->ticks = c->missed = c->latest = c->served = 0;
     c->period = period;
     c->start = cyclic_clock();
 }
@@ -45,6 +46,7 @@ static inline void cyclic_tick(struct cyclic *c)
 
     c->missed += since / c->period != c->ticks + 1;
     c->ticks = since / c->period;
+    c->served++;
     if (late > c->latest) {
         c->latest = late;
     }
