@@ -6,6 +6,7 @@
 
 #define NEVER   UINT64_MAX
 #define PIECE   1               /* replies, or deadlines */
+#define RETRY   4               /* time-outs without a server */
 
 /* ---- Opening and closing (F29) ---- */
 
@@ -239,9 +240,22 @@ static bool expire(struct scf_caller *c)
 
 /* ---- A turn ---- */
 
+/*
+ * The server may have served this epoch before and shown another since, and
+ * finds nothing new in it.  Calls go on without one meanwhile.
+ */
+static void open_other(struct scf_caller *c, uint64_t now)
+{
+    if (now - c->deadline >= RETRY * scf_timeout) {
+        open_again(c);
+        c->deadline = now;
+    }
+}
+
 static void look_for_server(struct scf_caller *c)
 {
     const struct scf_head *head = &c->peer->head;
+    uint64_t now = rt_now();
     bool here = wire_word(&head->epoch) == c->epoch &&
                 wire_word(&head->magic) == SCF3_MAGIC &&
                 wire_word(&head->version) == SCF3_VERSION;
@@ -250,9 +264,12 @@ static void look_for_server(struct scf_caller *c)
         c->state = SCF_OPEN;
         c->deadline = NEVER;
     }
-    if (here || rt_now() >= c->deadline) {
+    if (here || now >= c->deadline) {
         c->ready = 1;
         rt_wake(&c->ready);
+    }
+    if (!here && now >= c->deadline) {
+        open_other(c, now);
     }
 }
 

@@ -187,6 +187,22 @@ static void check_numbers(struct process *p)
     }
 }
 
+/* F29: a server that writes no more what it should not is found again. */
+static void check_recovery(struct process *p)
+{
+    for (int i = 0; i < 100; i++) {
+        scf_serve(&p->server);
+        scf_poll(&p->caller);
+        now += scf_timeout / 2;
+    }
+    if (p->caller.state != SCF_OPEN || p->server.broken ||
+        p->caller.epoch != p->server.epoch) {
+        found("epoch %u is never served, but %u, which shows %u%s",
+              p->caller.epoch, p->server.epoch, p->server.own->head.epoch,
+              p->server.broken ? " and is broken" : "");
+    }
+}
+
 static void live(uint64_t seed)
 {
     has_killed = false;
@@ -200,6 +216,9 @@ static void live(uint64_t seed)
         step();
     }
     check_counters();
+    if (kind == KIND_SERVER) {
+        check_recovery(&processes[0]);
+    }
     for (int i = 0; i < PROCESSES; i++) {
         if (!processes[i].hostile && !processes[i].asleep) {
             check_numbers(&processes[i]);

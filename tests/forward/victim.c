@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * RT beside a hostile GP (hostile.c): a cyclic task keeps its deadlines, what
- * is private stays as it was, and calls end with a result or an error.  Args:
- * n= rounds of the attack.
+ * is private stays as it was, calls end with a result or an error, and work
+ * again when the attack is over.  Args: n= rounds of the attack.
  */
 #include <errno.h>
 
@@ -15,6 +15,7 @@ const char *const test_group = "/forward/hostile";
 #define PROCESSES       3
 #define PERIOD          1000000
 #define TIMEOUT         2000000     /* of a call */
+#define PATIENT     50000000        /* the same, of a server that is well */
 #define MOST            256         /* bytes; copied with interrupts off */
 #define CANARY          0x5aa5c33c
 #define O_CREAT         0100
@@ -63,6 +64,9 @@ static void call_anything(void)
                  number == 2 ? O_CREAT | O_RDWR : to, bytes);
     calls++;
     errors += result < 0;
+    if (result == -ENOTCONN) {
+        look();                     /* as a kernel's tick does */
+    }
     CHECK(result >= -4095);
     CHECK(number > 1 || result <= (long)bytes);
 }
@@ -89,6 +93,30 @@ static void suffer(uint32_t n)
     CHECK_EQ(buffer.after, CANARY);
 }
 
+/* F29 */
+static bool works_again(struct process *p)
+{
+    uint64_t limit = rdtsc() + 4 * SPIN_TICKS;
+
+    run_as(p);
+    while (ask(SCF3_CALL_NULL, 0, 0, 0)) {
+        if (rdtsc() > limit) {
+            return false;
+        }
+        look();
+        irq_window();
+    }
+    return true;
+}
+
+static void recover(void)
+{
+    scf_timeout = PATIENT;
+    for (int i = 0; i < PROCESSES; i++) {
+        CHECK(works_again(&many[i]));
+    }
+}
+
 /* F23-F26, F31, F35, F45: whatever GP writes, sends and does not do */
 static void test_hostile(void)
 {
@@ -111,6 +139,7 @@ static void test_hostile(void)
     if (arg_is("accel", "icount")) {
         CHECK_EQ(task.missed, 0);
     }
+    recover();
 }
 
 void payload_start(void)
