@@ -15,6 +15,9 @@ const char *const test_group = "/forward/old";
 #define UPIDS       0x41ffe000u
 #define OWN_UPID    0x41fff000u
 #define ORDINARY    41
+#define MOST_TICKS  4000000     /* a turn is 5 ms */
+#define REST_TICKS  1000000     /* longer than a shadow is awake */
+#define PHASE_TICKS 37000
 #define ENOENT      2
 #define EBADF       9
 #define EFAULT      14
@@ -272,6 +275,83 @@ static void test_hostile(void)
     memset((void *)(uint64_t)QUEUE2(3), 0, 4096);
 }
 
+/* One request, which cannot be taken. */
+static void forge(struct queue *q, int how)
+{
+    *q = set_up(q->page, 2);
+    by_uipi = true;
+    switch (how) {
+    case 0:
+        *half(q, 8) = q->capacity;
+        break;
+    case 1:
+        *half(q, 0xc10) = q->capacity;
+        break;
+    case 2:
+        *half(q, 6) = q->capacity - 1;
+        break;
+    default:
+        *(volatile uint32_t *)q->page ^= 1;
+    }
+    (*half(q, 8))++;
+}
+
+static void hold(struct queue *q)
+{
+    lock(q);
+    (*half(q, 8))++;
+}
+
+static void rest(uint64_t ticks)
+{
+    for (uint64_t end = rdtsc() + ticks; rdtsc() < end; ) {
+        irq_window();
+        cpu_relax();
+    }
+}
+
+/* Ticks until the answer is here, with the others told as well. */
+static uint64_t time_of_call(struct queue *q)
+{
+    uint64_t since = rdtsc();
+
+    mbox_write(&m, MBOX_REG_DOORBELL, 0);
+    CHECK_EQ(ask2(q, 3, 50, 0, 0), -EBADF);
+    return rdtsc() - since;
+}
+
+/*
+ * F10, F11: locks that are held for ever and queues that cannot be cost the
+ * other processes nothing but the tries, which virtual time can tell.
+ */
+static void test_others(void)
+{
+    struct queue first = set_up(QUEUE1, 1), second = set_up(QUEUE2(2), 2);
+    struct queue forged = set_up(QUEUE2(3), 2), good = set_up(QUEUE2(1), 2);
+    uint64_t most = 0;
+
+    shake_hands(ask2(&good, 100, 0, 0, 0), 1);
+    hold(&first);
+    hold(&second);
+    for (int i = 0; i < 40; i++) {
+        uint64_t ticks;
+
+        forge(&forged, i % 4);
+        rest(REST_TICKS + i * PHASE_TICKS);     /* it sleeps by then */
+        ticks = time_of_call(&good);
+        most = ticks > most ? ticks : most;
+        CHECK_EQ(*half(&forged, 10), 0);
+    }
+    CHECK_EQ(*half(&first, 10), 0);
+    CHECK_EQ(*half(&second, 10), 0);
+    printf("# among spoilt queues: %lu ticks at most\n", most);
+    CHECK(!arg_is("accel", "icount") || most < MOST_TICKS);
+    memset((void *)(uint64_t)QUEUE1, 0, 4096);
+    for (int i = 1; i < 4; i++) {
+        memset((void *)(uint64_t)QUEUE2(i), 0, 4096);
+    }
+}
+
 static void start_mailbox(void)
 {
     pci_init();
@@ -298,5 +378,6 @@ const struct test tests[] = {
     { "F13-version-2", test_second },
     { "F11-batch", test_batch },
     { "F10-hostile", test_hostile },
+    { "F10-others-are-served", test_others },
     {}
 };
