@@ -13,9 +13,9 @@
 static uint32_t new_epoch(const struct scf_caller *c)
 {
     uint32_t shown = wire_word(&c->peer->head.epoch);
-    uint32_t epoch = shown + 1;
+    uint32_t epoch = (c->epoch ? c->epoch : shown) + 1;
 
-    while (!epoch || epoch == c->epoch || epoch == c->own->head.epoch) {
+    while (!epoch || epoch == shown || epoch == c->own->head.epoch) {
         epoch++;
     }
     return epoch;
@@ -126,8 +126,19 @@ static void lose(struct scf_caller *c, long error)
     rt_wake(&c->room);
 }
 
+bool scf_is_gone(const struct scf_caller *c, uint32_t epoch)
+{
+    return c->epoch != epoch || scf_generation() != c->generation ||
+           wire_word(&c->peer->head.epoch) != epoch;
+}
+
+/* It may be what a server that went in this moment has left: no rule then. */
 static void broken(struct scf_caller *c)
 {
+    if (scf_is_gone(c, c->epoch)) {
+        lose(c, -ECONNRESET);
+        return;
+    }
     c->violations++;
     wire_set(&c->own->head.state, SCF3_STATE_BROKEN);
     lose(c, -EPROTO);
@@ -181,6 +192,10 @@ static bool take_replies(struct scf_caller *c)
     for (int i = 0; i < PIECE && c->taken != c->until; i++) {
         wire_copy(&reply, &c->peer->replies[c->taken % SCF3_ENTRIES],
                   sizeof(reply));
+        if (scf_is_gone(c, c->epoch)) {
+            lose(c, -ECONNRESET);
+            return false;
+        }
         wire_set(&c->own->head.taken, ++c->taken);
         take_reply(c, &reply);
     }
@@ -275,7 +290,7 @@ static void look_for_server(struct scf_caller *c)
 
 static bool look_for_replies(struct scf_caller *c)
 {
-    if (wire_word(&c->peer->head.epoch) != c->epoch) {
+    if (scf_is_gone(c, c->epoch)) {
         lose(c, -ECONNRESET);
         return false;
     }
@@ -288,7 +303,7 @@ static bool look_for_replies(struct scf_caller *c)
 
 bool scf_piece(struct scf_caller *c)
 {
-    if (c->state != SCF_CLOSED && scf_generation() != c->generation) {
+    if (c->state == SCF_OPENING && scf_generation() != c->generation) {
         lose(c, -ECONNRESET);
     }
     if (c->state == SCF_OPENING) {

@@ -15,6 +15,7 @@ struct request {
     const struct scf_call_type *type;
     const uint64_t *args;
     bool raw;
+    uint32_t epoch;             /* in which it was sent */
 };
 
 static uint64_t length_of(const struct request *r, int arg)
@@ -85,6 +86,7 @@ static bool is_possible(const struct request *r, long result)
 static long take_results(const struct request *r, long result)
 {
     const uint8_t *buffer = r->caller->peer->buffers[r->number];
+    bool copied = false;
 
     if (!is_possible(r, result)) {
         r->caller->violations++;
@@ -97,8 +99,9 @@ static long take_results(const struct request *r, long result)
         if (bytes && rt_copy_out(r->process, r->args[i], buffer, bytes)) {
             return -EFAULT;
         }
+        copied |= bytes;
     }
-    return result;
+    return copied && scf_is_gone(r->caller, r->epoch) ? -ECONNRESET : result;
 }
 
 /* ---- Numbers of calls (F32) ---- */
@@ -233,6 +236,7 @@ static long carry(struct process *p, const struct scf_call_type *type,
     }
     r.number = call - c->calls;
     r.raw = !c->lost && rt_mirrored(p);
+    r.epoch = c->epoch;
     result = put_arguments(&r, values);
     if (!result) {
         send(&r, values);

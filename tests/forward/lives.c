@@ -105,7 +105,8 @@ static void do_read(void)
         }
     }
     if (!running->process->mirrored) {
-        check_untouched(at, at + (result > 0 ? result : 0));
+        check_untouched(at, at + (result > 0 ? (size_t)result :
+                                  result == -ECONNRESET ? length : 0));
     }
 }
 

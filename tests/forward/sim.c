@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "world.h"
 
@@ -59,6 +60,21 @@ static void restart_server(void)
     } else {
         generation++;
     }
+}
+
+/* A process that was killed leaves a page of zeros, or another epoch. */
+void meanwhile(void)
+{
+    struct process *p = any_process();
+
+    if ((kind != KIND_FAULTS && kind != KIND_ALL) || p->asleep || draw(100)) {
+        return;
+    }
+    if (draw(2)) {
+        memset(p->server.own, 0, sizeof(*p->server.own));
+    }
+    scf_serve_start(&p->server, p->server.own, p->server.peer,
+                    p->server.running);
 }
 
 static void restart_requester(void)

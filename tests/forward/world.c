@@ -180,6 +180,7 @@ int rt_copy_out(struct process *p, uint64_t to, const void *from,
 {
     uint8_t *target = user(p, to, bytes);
 
+    meanwhile();
     return target ? (memcpy(target, from, bytes), 0) : -EFAULT;
 }
 
@@ -347,6 +348,20 @@ void executed_reset(void)
 unsigned times_executed(uint64_t id)
 {
     return executed[id % IDS];
+}
+
+/* ---- Between two looks of the requester ---- */
+
+uint32_t world_word(const uint32_t *at)
+{
+    meanwhile();
+    return wire_word(at);
+}
+
+void world_copy(void *to, const void *from, size_t bytes)
+{
+    meanwhile();
+    wire_copy(to, from, bytes);
 }
 
 /* ---- Making it, and breaking it ---- */

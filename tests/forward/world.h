@@ -54,6 +54,10 @@ unsigned times_executed(uint64_t id);
 
 void world_open(uint64_t seed);
 void world_run_thread(struct thread *t);
+/* The requester's looks at its peer, which may come between (check-queue). */
+uint32_t world_word(const uint32_t *at);
+void world_copy(void *to, const void *from, size_t bytes);
+void meanwhile(void);           /* sim.c */
 /* A peer that writes anything anywhere it may. */
 void scribble(struct scf_slot *slot);
 
