@@ -167,12 +167,14 @@ static void require_enabled(CPUX86State *env, const char *insn, uintptr_t ra)
 void helper_stui(CPUX86State *env)
 {
     require_enabled(env, "STUI", GETPC());
+    x86_uintr_point(env, UINTR_POINT_STUI, GETPC());
     uintr_set_uif(env, true);
 }
 
 void helper_clui(CPUX86State *env)
 {
     require_enabled(env, "CLUI", GETPC());
+    x86_uintr_point(env, UINTR_POINT_CLUI, GETPC());
     uintr_set_uif(env, false);
 }
 
@@ -241,6 +243,7 @@ void helper_uiret(CPUX86State *env)
     UintrFrame frame;
 
     require_enabled(env, "UIRET", ra);
+    x86_uintr_point(env, UINTR_POINT_UIRET, ra);
     frame = pop_frame(env, ra);
     check_alignment(env, ra);           /* behind #SS and #PF, as everywhere */
     if (!uintr_canonical_for_paging(env, frame.rip)) {

@@ -21,6 +21,8 @@
 #define APIC_ICR_ASSERT (1 << 14)
 #define APIC_FIRST_BROADCAST_ID 0xff
 
+const UintrScheduler *uintr_scheduler;
+
 /* Fixed, physical, edge; 32-bit destinations as apic.c decodes them. */
 static void send_message(InterruptSource from, uint32_t dest, uint8_t vector)
 {
@@ -160,9 +162,20 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
     } else if (nobody_has(dest)) {
         lost(from_cpu(env_cpu(env)), uintr_route_was(dest) ?
              UINTR_LOSS_PEER_GONE : UINTR_LOSS_NO_APIC);
-    } else {
+    } else if (!uintr_scheduler ||
+               !uintr_scheduler->delay(env_cpu(env), dest, nv)) {
         uintr_send_fixed(env_cpu(env), dest, nv);
     }
+}
+
+void uintr_set_scheduler(const UintrScheduler *scheduler)
+{
+    uintr_scheduler = scheduler;
+}
+
+void uintr_send_delayed(CPUState *sender, uint32_t dest, uint8_t vector)
+{
+    send_message(from_cpu(sender), dest, vector);
 }
 
 static bool inject(InterruptSource from, uint32_t apic_id, uint8_t vector)

@@ -14,6 +14,7 @@
     defined(CONFIG_TCG)
 
 #include "exec/address-spaces.h"
+#include "schedule.h"
 #include "source.h"
 
 extern bool x86_partitioned;    /* never set again once CPUs exist */
@@ -42,6 +43,7 @@ AddressSpace *x86_partition_ports(CPUState *cs, uintptr_t ra);
 
 static inline AddressSpace *x86_port_space(CPUX86State *env, uintptr_t ra)
 {
+    x86_uintr_point(env, UINTR_POINT_PORT, ra);
     return unlikely(x86_partitioned) ? x86_partition_ports(env_cpu(env), ra) :
            &address_space_io;
 }

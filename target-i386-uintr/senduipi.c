@@ -150,6 +150,7 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
     bool send;
 
     check_index(env, index, ra);
+    x86_uintr_point(env, UINTR_POINT_POST, ra);
     entry = read_uitte(env, index, ra);
     trace_page_fault(env, entry.upid, MMU_DATA_STORE, index, "UPID");
     if (!post(env, &entry, &old, &ram, ra)) {

@@ -8,6 +8,7 @@
 
 #include "cpu.h"
 #include "farbell/uintr.h"
+#include "schedule.h"
 
 extern const VMStateDescription vmstate_x86_uintr;
 

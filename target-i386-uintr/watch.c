@@ -103,6 +103,9 @@ static void on_store(CPUState *cs, ram_addr_t addr, ram_addr_t size,
                 .size = MIN(addr + size, upid + UPID_ALIGN) - first,
             };
 
+            if (env && ra) {
+                x86_uintr_point(env, UINTR_POINT_STORE, ra);
+            }
             tell(&store, found.linear);
         }
     }

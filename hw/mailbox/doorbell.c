@@ -7,6 +7,7 @@
 #include "hw/pci/msix.h"
 #include "../trace.h"
 #include "mailbox.h"
+#include "target/i386/uintr/schedule.h"
 
 /* ---- The side that rings ---- */
 
@@ -43,6 +44,7 @@ static void arrive_ring(VirtIOMailbox *m, unsigned doorbell)
     if (kick) {
         m->peer.ops->kick(m);
     }
+    x86_uintr_passed(UINTR_POINT_DOORBELL);
 }
 
 /* MB30: the IDs are the peer's; it checks again what it lets in. */

@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "../trace.h"
 #include "mailbox.h"
+#include "target/i386/uintr/schedule.h"
 
 uint32_t mailbox_link(VirtIOMailbox *m)
 {
@@ -83,5 +84,8 @@ void mailbox_tell(VirtIOMailbox *m, bool reset)
     mailbox_update_state_page(m);
     if (m->peer.ops) {
         m->peer.ops->tell(m, reset);
+    }
+    if (reset) {
+        x86_uintr_passed(UINTR_POINT_RESET);
     }
 }
