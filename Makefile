@@ -3,7 +3,7 @@
 
 .PHONY: help prep build check check-full check-one list-tests demo style \
 	refresh-patches check-upstream check-builds check-linux check-mutants \
-	bench bench-linux
+	bench bench-linux hunt
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -35,6 +35,11 @@ bench: build
 ## make bench-linux      the same with boots of Debian's stock kernel
 bench-linux: build
 	@bench/uintr --linux
+
+## make hunt             find the planted bugs of guests/buggy; IMAGES=... for other payloads
+hunt: build
+	@scripts/hunt $(or $(IMAGES),$(filter-out %_fixed.bin,$(wildcard build/guests/buggy/*.bin))); \
+		[ $$? -le 1 ]
 
 ## make list-tests       the names for check-one
 list-tests:
