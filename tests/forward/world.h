@@ -61,7 +61,7 @@ void meanwhile(void);           /* sim.c */
 /* A peer that writes anything anywhere it may. */
 void scribble(struct scf_slot *slot);
 
-/* calls.c of this folder: the life of a thread */
+/* lives.c: the life of a thread */
 void thread_life(void);
 
 #endif
