@@ -94,6 +94,7 @@ void ledger_stop_clock(UintrLedger *l)
 {
     if (l->stall_after && uintr_observer) {
         ledger_look(l, now());
+        ledger_list_waiting(l, now());
     }
     if (icount_between_slices == between_slices) {
         icount_between_slices = NULL;

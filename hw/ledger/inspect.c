@@ -202,18 +202,24 @@ static void visit_events(Visitor *v, const char *name, UintrLedger *l,
     visit_end_list(v, NULL);
 }
 
-static void visit_stalls(Visitor *v, const char *name, UintrLedger *l,
-                         Error **errp)
+static void visit_array(Visitor *v, const char *name, GPtrArray *array,
+                        Error **errp)
 {
     if (!visit_start_list(v, name, NULL, 0, errp)) {
         return;
     }
-    for (guint i = 0; i < l->stalls->len; i++) {
-        UintrStall *stall = g_ptr_array_index(l->stalls, i);
+    for (guint i = 0; i < array->len; i++) {
+        UintrStall *stall = g_ptr_array_index(array, i);
 
         visit_type_UintrStall(v, NULL, &stall, &error_abort);
     }
     visit_end_list(v, NULL);
+}
+
+static void visit_stalls(Visitor *v, const char *name, UintrLedger *l,
+                         Error **errp)
+{
+    visit_array(v, name, l->stalls, errp);
 }
 
 /* ---- Properties ---- */
@@ -258,6 +264,7 @@ void ledger_report(UintrLedger *l)
     visit_books(v, "books", l, &error_abort);
     visit_events(v, "events", l, &error_abort);
     visit_stalls(v, "stalls", l, &error_abort);
+    visit_array(v, "waiting", l->waiting, &error_abort);
     visit_end_struct(v, NULL);
     visit_complete(v, &report);
     visit_free(v);

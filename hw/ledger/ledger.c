@@ -175,6 +175,8 @@ static void ledger_init(Object *obj)
     l->stall_after = DEFAULT_STALL_AFTER;
     l->stalls = g_ptr_array_new_with_free_func(
         (GDestroyNotify)qapi_free_UintrStall);
+    l->waiting = g_ptr_array_new_with_free_func(
+        (GDestroyNotify)qapi_free_UintrStall);
 }
 
 /* QEMU ends as it should; a second ledger was refused. */
@@ -184,6 +186,7 @@ static void ledger_finalize(Object *obj)
 
     close_books(l);
     g_ptr_array_unref(l->stalls);
+    g_ptr_array_unref(l->waiting);
     g_free(l->report);
 }
 

@@ -178,6 +178,7 @@ struct UintrLedger {
     QEMUTimer *timer;       /* not under icount */
     int64_t looked;         /* last */
     GPtrArray *stalls;      /* of UintrStall, in the order of time */
+    GPtrArray *waiting;     /* the same: at the end, too young for a stall */
     bool exact;             /* CPUs take turns */
     QemuMutex lock;         /* of what follows */
     GHashTable *upids;      /* host address -> LedgerUpid */
@@ -242,6 +243,8 @@ void ledger_stop_clock(UintrLedger *l);
 bool ledger_suspects(UintrLedger *l, int64_t now);
 /* They do.  True if there is a new stall. */
 bool ledger_look(UintrLedger *l, int64_t now);
+/* After a last look: what would be a stall if it went on. */
+void ledger_list_waiting(UintrLedger *l, int64_t now);
 /* Of a UPID and of UIRR, when the first vector comes. */
 void ledger_begin(LedgerWait *began, int64_t now, uint64_t progress);
 

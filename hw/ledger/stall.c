@@ -160,24 +160,30 @@ static void tell(UintrLedger *l, UintrStall *stall)
     qapi_event_send_uintr_stall(stall);
 }
 
-static bool found(UintrLedger *l, LedgerWait *w, const LedgerUpid *u,
-                  uint64_t vectors, LedgerFinding finding, int64_t now)
+static UintrStall *new_stall(const LedgerWait *w, const LedgerUpid *u,
+                             uint64_t vectors, LedgerFinding finding,
+                             int64_t now)
 {
-    UintrStall *stall;
+    UintrStall *stall = g_new0(UintrStall, 1);
 
-    if (!finding.message || l->stalls->len >= MOST_STALLS) {
-        g_free(finding.message);
-        return false;
-    }
-    stall = g_new0(UintrStall, 1);
     *stall = (UintrStall) {
         .cause = finding.cause, .message = finding.message,
         .upid = u->number, .vectors = vectors, .since = w->since,
         .seen = now, .has_cpu = finding.cpu >= 0, .cpu = finding.cpu,
     };
     add_history(stall, u);
-    w->stall = stall;
-    tell(l, stall);
+    return stall;
+}
+
+static bool found(UintrLedger *l, LedgerWait *w, const LedgerUpid *u,
+                  uint64_t vectors, LedgerFinding finding, int64_t now)
+{
+    if (!finding.message || l->stalls->len >= MOST_STALLS) {
+        g_free(finding.message);
+        return false;
+    }
+    w->stall = new_stall(w, u, vectors, finding, now);
+    tell(l, w->stall);
     return true;
 }
 
@@ -207,17 +213,18 @@ static bool look_at_upid(UintrLedger *l, LedgerUpid *u, int64_t now)
     return found(l, &u->wait, u, pir, ledger_ask_upid(l, u, low, pir), now);
 }
 
+static LedgerUpid *owner_of(UintrLedger *l, LedgerCpu *c, uint64_t rr)
+{
+    return c->owner[63 - clz64(rr)] ?: l->none;
+}
+
 static bool look_at_cpu(UintrLedger *l, CPUState *cs, int64_t now)
 {
     LedgerCpu *c = ledger_cpu(l, cs);
     uint64_t rr = cpu_env(cs)->uintr.rr;
-    LedgerUpid *owner;
 
-    if (!cpu_too_long(l, cs, now)) {
-        return false;
-    }
-    owner = c->owner[63 - clz64(rr)];
-    return found(l, &c->wait, owner ?: l->none, rr, ledger_ask_cpu(l, cs),
+    return cpu_too_long(l, cs, now) &&
+           found(l, &c->wait, owner_of(l, c, rr), rr, ledger_ask_cpu(l, cs),
                  now);
 }
 
@@ -233,4 +240,37 @@ bool ledger_look(UintrLedger *l, int64_t now)
         any |= look_at_cpu(l, cs, now);
     }
     return any;
+}
+
+/* ---- at the end ---- */
+
+static void still(UintrLedger *l, const LedgerWait *w, const LedgerUpid *u,
+                  uint64_t vectors, LedgerFinding finding, int64_t now)
+{
+    if (finding.message) {
+        g_ptr_array_add(l->waiting, new_stall(w, u, vectors, finding, now));
+    }
+}
+
+void ledger_list_waiting(UintrLedger *l, int64_t now)
+{
+    CPUState *cs;
+
+    for (guint i = 0; i < l->by_number->len; i++) {
+        LedgerUpid *u = g_ptr_array_index(l->by_number, i);
+
+        if (u->wait.waiting && !u->wait.stall) {
+            still(l, &u->wait, u, ledger_pir(u),
+                  ledger_ask_upid(l, u, low_of(u), ledger_pir(u)), now);
+        }
+    }
+    CPU_FOREACH(cs) {
+        LedgerCpu *c = ledger_cpu(l, cs);
+        uint64_t rr = cpu_env(cs)->uintr.rr;
+
+        if (c->wait.waiting && !c->wait.stall) {
+            still(l, &c->wait, owner_of(l, c, rr), rr, ledger_ask_cpu(l, cs),
+                  now);
+        }
+    }
 }
