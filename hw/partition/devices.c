@@ -135,6 +135,11 @@ static bool check_device(UintrPartition *p, const char *id, PCIDevice *dev,
         error_setg(errp, "partition %s, devices: %s answers at fixed "
                    "addresses of a PC as well: choose one that is no VGA and "
                    "no IDE", partition_name(p), id);
+    } else if (!partition_knows_kind(dev)) {
+        error_setg(errp, "partition %s, devices: nobody has seen to it that "
+                   "%s, %s, can be confined: choose a kind that "
+                   "docs/partitions.md lists, without vhost",
+                   partition_name(p), id, object_get_typename(OBJECT(dev)));
     } else if (owners[dev->devfn]) {
         error_setg(errp, "partition %s, devices: %s belongs to partition %s: "
                    "name it once", partition_name(p), id,

@@ -17,6 +17,7 @@
 #include "hw/qdev-core.h"
 #include "hw/qdev-properties.h"
 #include "hw/southbridge/ich9.h"
+#include "system/iothread.h"
 #include "system/reset.h"
 #include "system/runstate.h"
 #include "system/system.h"
@@ -97,6 +98,13 @@ static bool check_cpus(UintrPartition *p, Error **errp)
     return true;
 }
 
+static bool is_there(const char *type)
+{
+    bool ambiguous;
+
+    return object_resolve_path_type("", type, &ambiguous) || ambiguous;
+}
+
 static bool check_machine(Error **errp)
 {
     if (!tcg_enabled()) {
@@ -104,9 +112,13 @@ static bool check_machine(Error **errp)
     } else if (!partition_root_bus) {
         error_setg(errp, "uintr-partition needs a machine whose parts it "
                    "knows: start with -machine q35");
-    } else if (x86_iommu_get_default()) {
+    } else if (x86_iommu_get_default() || is_there("virtio-iommu-device")) {
         error_setg(errp, "uintr-partition decides about DMA itself: start "
                    "without an IOMMU device");
+    } else if (is_there(TYPE_IOTHREAD)) {
+        error_setg(errp, "uintr-partition: a device in a thread of its own "
+                   "would wait in a guard while its owner waits for it: start "
+                   "without -object iothread");
     } else {
         return true;
     }

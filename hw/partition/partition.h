@@ -103,9 +103,10 @@ struct UintrPartition {
     uint64_t entry_now;         /* of that payload */
 
     MemoryRegion root, apic, boot, port_root;
+    MemoryRegion dma_root, dma_all, dma_apic;   /* as its devices see it */
     Refusal refusal, port_refusal;
     MemoryRegion reset_ports[4];
-    AddressSpace as, port_as;
+    AddressSpace as, dma_as, port_as;
     PartitionControl control;
 
     uint32_t state;             /* PartitionState */
@@ -142,6 +143,9 @@ bool partition_check_place(const char *option, const char *text,
 #define PARTITION_ABOVE_MACHINE 0x800   /* below the local APIC's 0x1000 */
 void partition_make_view(UintrPartition *p);
 
+/* ---- dmaview.c ---- */
+void partition_make_dma_view(UintrPartition *p);
+
 /* ---- control.c ---- */
 void partition_add_control(UintrPartition *p);
 void partition_reset_control(UintrPartition *p);
@@ -154,6 +158,8 @@ void partition_init_refusal(Refusal *r, Object *owner, const char *name,
                             uint64_t base, uint64_t size, bool ports);
 void partition_violation(UintrPartition *offender, UintrPartition *victim,
                          Violation what);
+void partition_refuse_dma(UintrPartition *p, uint64_t address,
+                          MemTxAttrs attrs);
 extern const char *const violation_names[];
 
 /* ---- payload.c ---- */
@@ -171,6 +177,9 @@ void partition_stop(UintrPartition *p, PartitionState state);
 void partition_ask(UintrPartition *p, bool restart, PartitionState state);
 /* The same, by order of the first partition. */
 void partition_order(UintrPartition *p, bool restart);
+
+/* ---- kinds.c ---- */
+bool partition_knows_kind(PCIDevice *dev);
 
 /* ---- devices.c ---- */
 extern PCIBus *partition_root_bus;

@@ -10,12 +10,17 @@
 #include "qapi/error.h"
 #include "exec/cpu-common.h"
 #include "hw/i386/apic_internal.h"
+#include "hw/i386/fw_cfg.h"
 #include "hw/intc/ioapic.h"
+#include "hw/isa/apm.h"
 #include "hw/pci-host/q35.h"
+#include "hw/southbridge/ich9.h"
 #include "hw/timer/hpet.h"
 #include "partition.h"
 
 #define FLASH_SIZE (16 * MiB)       /* the most that the machine takes */
+#define PM_BASE 0x600               /* where firmware puts it on a q35 */
+#define FW_CFG_IO_SIZE 12
 
 #define OF(kind) (1u << WINDOW_##kind)
 #define LOADED (OF(MEMORY) | OF(CONTROL))
@@ -33,6 +38,12 @@ static const struct {
     { HPET_BASE, HPET_LEN, ALL, "the HPET is" },
     { APIC_DEFAULT_ADDRESS, APIC_SPACE_SIZE, ALL, "the local APICs are" },
     { 4 * GiB - FLASH_SIZE, FLASH_SIZE, ALL, "the firmware's flash is" },
+    { 0x64, 1, OF(PORTS), "the keyboard controller's reset line is" },
+    { 0x92, 1, OF(PORTS), "a reset port is" },
+    { APM_CNT_IOPORT, 2, OF(PORTS), "the port that raises SMIs is" },
+    { FW_CFG_IO_BASE, FW_CFG_IO_SIZE, OF(PORTS), "fw_cfg's DMA is" },
+    { PM_BASE, ICH9_PMIO_SIZE, OF(PORTS), "power management is" },
+    { 0xcf9, 1, OF(PORTS), "the reset control is" },
 };
 
 bool partition_check_place(const char *option, const char *text,
