@@ -51,7 +51,7 @@ static AddressSpace *dma_view(PCIBus *bus, void *opaque, int devfn)
     UintrPartition *p = bus == partition_root_bus ?
                         named_by(bus->devices[devfn]) : NULL;
 
-    return p ? &p->as : &address_space_memory;
+    return p ? &p->dma_as : &address_space_memory;
 }
 
 static const PCIIOMMUOps dma_ops = { .get_address_space = dma_view };

@@ -109,6 +109,12 @@ static Violation by_device(uint64_t address, MemTxAttrs attrs)
                          .address = address };
 }
 
+void partition_refuse_dma(UintrPartition *p, uint64_t address,
+                          MemTxAttrs attrs)
+{
+    partition_violation(p, NULL, by_device(address, attrs));
+}
+
 static ViolationKind kind_of(Refusal *r, CPUState *cs, uint64_t address,
                              bool store)
 {

@@ -145,6 +145,7 @@ void partition_make_view(UintrPartition *p)
 
     address_space_init(&p->as, &p->root, partition_name(p));
     address_space_init(&p->port_as, &p->port_root, partition_name(p));
+    partition_make_dma_view(p);
 }
 
 void x86_partition_view(CPUState *cs)

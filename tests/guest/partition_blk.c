@@ -11,6 +11,7 @@ const char *const test_group = "/partition/disk";
 
 #define OWN_VECTOR      0x71
 #define REFUSED         0x42            /* in nobody's list */
+#define MESSAGES        0xfee00000ull   /* those to APIC ID 0 */
 #define OWN_SECTOR      1
 #define LOOT_SECTOR     2
 #define SECRET(side)    (0x7365637265740000 + (side))
@@ -147,6 +148,24 @@ static void test_broadcast_msix(void)
     step();
 }
 
+/* P7: data of a sector, stored where messages become interrupts */
+static void test_plain_message(void)
+{
+    trap_handle(REFUSED, irq_count);
+    trap_handle(OWN_VECTOR, irq_count);
+    pci_msix(&disk.v.pci, 1, apic_id(), OWN_VECTOR);
+    step();
+    if (side) {
+        fill(buffer, REFUSED);
+        CHECK_EQ(blk_write(&disk, OWN_SECTOR, (uint64_t)buffer), BLK_OK);
+        CHECK_EQ(blk_read(&disk, OWN_SECTOR, MESSAGES), BLK_OK);
+    }
+    step();
+    irq_window();
+    CHECK_EQ(irq_counts[REFUSED], 0);
+    step();
+}
+
 const struct test tests[] = {
     { "start", test_start },
     { "own-memory", test_own },
@@ -156,5 +175,6 @@ const struct test tests[] = {
     { "own-msix", test_own_msix },
     { "other-msix", test_other_msix },
     { "broadcast-msix", test_broadcast_msix },
+    { "plain-message", test_plain_message },
     {}
 };
