@@ -68,6 +68,26 @@ static bool check_segments(UintrPartition *p, const char *name,
     return true;
 }
 
+/* An object file or a core dump has no such segment. */
+static bool check_entry(const char *name, const uint8_t *data, uint64_t entry,
+                        Error **errp)
+{
+    const Elf64_Ehdr *e = (const void *)data;
+
+    for (unsigned i = 0; i < e->e_phnum; i++) {
+        Elf64_Phdr ph = segment(data, i);
+
+        if (ph.p_type == PT_LOAD && entry >= ph.p_paddr &&
+            entry - ph.p_paddr < ph.p_memsz) {
+            return true;
+        }
+    }
+    error_setg(errp, "payload=%s: the entry 0x%" PRIx64 " is in no segment "
+               "that is loaded: link an executable, or choose entry= in one",
+               name, entry);
+    return false;
+}
+
 static uint64_t load_address(UintrPartition *p)
 {
     return p->load != UINT64_MAX ? p->load :
@@ -111,7 +131,7 @@ static bool check_image(UintrPartition *p, const char *name,
                    "physical address there", entry, p->text[WINDOW_MEMORY]);
         return false;
     }
-    return true;
+    return !is_elf(data, size) || check_entry(name, data, entry, errp);
 }
 
 bool partition_take_payload(UintrPartition *p, const char *name, uint8_t *data,
