@@ -151,6 +151,7 @@ link_overlay() {
     : >"$src/.git/info/exclude"
     while read -r folder link; do
         up=$(dirname "qemu/$link" | sed 's:[^/]*:..:g')
+        mkdir -p "$(dirname "$src/$link")"
         ln -sfn "$up/$folder" "$src/$link"
         echo "/$link" >>"$src/.git/info/exclude"
     done < <(overlay)

@@ -16,6 +16,7 @@
 #include "system/replay.h"
 #include "system/runstate.h"
 #include "target/i386/uintr/inject.h"
+#include "target/i386/uintr/schedule.h"
 
 #define ENTRIES 8
 
@@ -25,6 +26,7 @@ struct Error {
     char *text;
 };
 
+const UintrScheduler *uintr_scheduler;
 int qemu_loglevel;
 
 static void set_error(Error **errp, const char *format, va_list ap)
