@@ -8,41 +8,13 @@
  */
 #include "gp.h"
 #include "rounds.h"
+#include "scribbling.h"
 
 #define FLOOD           200
 #define REST            1000000     /* ticks at most */
 #define OLD_SLOT        3           /* what looks like version 2 is served so */
 
-static uint64_t seed;
 static struct uitte target;
-
-static uint32_t draw(uint32_t below)
-{
-    return random64(&seed) % below;
-}
-
-/* Near to what is there, so that it gets past the first look. */
-static void scribble(volatile uint32_t *words, uint32_t bytes)
-{
-    uint32_t at = draw(bytes / 4);
-
-    switch (draw(5)) {
-    case 0:
-        words[at] = random64(&seed);
-        break;
-    case 1:
-        words[at] += 1 + draw(3);
-        break;
-    case 2:
-        words[at] ^= 1u << draw(32);
-        break;
-    case 3:
-        words[at] = 0;
-        break;
-    default:
-        words[at] = words[draw(bytes / 4)];
-    }
-}
 
 /* The first slots are in use; most of a slot's meaning is in its head. */
 static void scribble_slot(void)
@@ -51,7 +23,7 @@ static void scribble_slot(void)
     static const uint32_t sizes[] = { sizeof(struct scf_head), SCF3_BUFFERS,
                                       SCF3_SLOT_SIZE };
 
-    scribble((uint32_t *)slot, sizes[draw(3)]);
+    scribble((uint32_t *)slot, sizes[draw(3)], SCRIBBLE_ALL);
 }
 
 /* Results that are not the call's, from before RT looks until it has. */
@@ -85,13 +57,13 @@ static void scribble_window(void)
     uint64_t queue = SCF2_QUEUES + OLD_SLOT * SCF_PAGE_SIZE;
 
     if (draw(2)) {
-        scribble((uint32_t *)WINDOW, WINDOW_END - WINDOW);
+        scribble((uint32_t *)WINDOW, WINDOW_END - WINDOW, SCRIBBLE_ALL);
         return;
     }
     *(volatile uint32_t *)(queue + SCF_META_MAGIC) = SCF_MAGIC;
     *(volatile uint16_t *)(queue + SCF_META_CAPACITY) = SCF2_CAPACITY;
     *(volatile uint8_t *)(queue + SCF_META_LOCK) = 1;
-    scribble((uint32_t *)queue, SCF_PAGE_SIZE);
+    scribble((uint32_t *)queue, SCF_PAGE_SIZE, SCRIBBLE_ALL);
 }
 
 static void flood(void)

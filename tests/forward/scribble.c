@@ -5,6 +5,7 @@
  * rounds, seed=.
  */
 #include "rt_lite.h"
+#include "scribbling.h"
 
 const char *const test_group = "/forward/scribble";
 
@@ -13,32 +14,10 @@ const char *const test_group = "/forward/scribble";
 #define LOOK_EVERY  10
 
 static struct process good, bad;
-static uint64_t seed;
 
-static uint32_t draw(uint32_t below)
+static void spoil(uint64_t where, uint32_t bytes)
 {
-    return random64(&seed) % below;
-}
-
-/* Near to what is there, so that it gets past the first look. */
-static void scribble(uint64_t where, uint32_t bytes)
-{
-    volatile uint32_t *words = (volatile uint32_t *)where;
-    uint32_t at = draw(bytes / 4);
-
-    switch (draw(4)) {
-    case 0:
-        words[at] = random64(&seed);
-        break;
-    case 1:
-        words[at] += 1 + draw(3);
-        break;
-    case 2:
-        words[at] ^= 1u << draw(32);
-        break;
-    default:
-        words[at] = words[draw(bytes / 4)];
-    }
+    scribble((volatile uint32_t *)where, bytes, SCRIBBLE_NO_ZEROES);
 }
 
 /* A queue of version 1 or 2 that looks like one */
@@ -52,17 +31,17 @@ static void write_anything(void)
 {
     switch (draw(5)) {
     case 0:
-        scribble((uint64_t)bad.scf.own, sizeof(struct scf_head));
+        spoil((uint64_t)bad.scf.own, sizeof(struct scf_head));
         break;
     case 1:
-        scribble((uint64_t)bad.scf.own, SCF3_BUFFERS);
+        spoil((uint64_t)bad.scf.own, SCF3_BUFFERS);
         break;
     case 2:
-        scribble(bad.target.upid, 16);
+        spoil(bad.target.upid, 16);
         break;
     case 3:
         pretend_old(SCF2_QUEUES + SCF_PAGE_SIZE * 2, SCF2_CAPACITY);
-        scribble(SCF2_QUEUES + SCF_PAGE_SIZE * 2, SCF_PAGE_SIZE);
+        spoil(SCF2_QUEUES + SCF_PAGE_SIZE * 2, SCF_PAGE_SIZE);
         break;
     default:
         bad.scf.own->head.made++;
