@@ -4,16 +4,15 @@
  * interrupts on.  A notification that comes in before UINV is cleared puts its
  * vector into a UIRR that has been saved already and is zeroed next.
  */
-#include "buggy.h"
+#include "switches.h"
 
 const char *const test_group = "/buggy/uinv-cleared-late";
 
-#define ROUNDS 12
 #define REST 64                         /* words of other state to save */
 
 static uint64_t rest[REST], saved_rest[REST];
 
-static void switch_on(void)
+void switch_on(void)
 {
     wrmsr(UINTR_MSR_RR, task.rr);
     set_uinv(NV);
@@ -31,7 +30,7 @@ static void save_rest(void)
     }
 }
 
-static void switch_off(void)
+void switch_off(void)
 {
     if (IS_FIXED) {
         set_uinv(0);
@@ -46,38 +45,3 @@ static void switch_off(void)
     set_sn(&task.upid);
     wrmsr(UINTR_MSR_RR, 0);
 }
-
-static void kernel(uint64_t unused __attribute__((unused)))
-{
-    receiver_setup(&task.upid);
-    while (!task.ends) {
-        switch_on();
-        run_slice();
-        switch_off();
-        other_work();
-    }
-}
-
-static void test_all_received(void)
-{
-    uint64_t slice = 0;
-
-    upid_init(&task.upid, NV, 1);
-    sender_setup(&task.upid);
-    smp_run(1, kernel, 0);
-    for (int round = 1; round <= ROUNDS; round++) {
-        CHECK(in_new_slice(&slice));
-        senduipi(0);
-        if (!SOON(task.received == (uint64_t)round)) {
-            CHECK(!"a post was not received");
-            break;
-        }
-    }
-    task.ends = true;
-    smp_wait(1);
-}
-
-const struct test tests[] = {
-    { "all-received", test_all_received, 2 },
-    {}
-};

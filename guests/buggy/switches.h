@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a file with a mistake in its switch gives to one_cpu.c. */
+#ifndef BUGGY_SWITCHES_H
+#define BUGGY_SWITCHES_H
+
+#include "buggy.h"
+
+void switch_on(void);
+void switch_off(void);
+
+#endif
