@@ -231,6 +231,17 @@ static void cut_intx(PCIDevice *dev)
                                  PCI_COMMAND_INTX_DISABLE);
 }
 
+/* Base addresses go to its view, and nobody else's can be in it. */
+static void keep_bars(UintrPartition *p, PCIDevice *dev)
+{
+    for (int bar = 0; bar < PCI_NUM_REGIONS; bar++) {
+        PCIIORegion *r = &dev->io_regions[bar];
+
+        assert(!r->size || r->addr == PCI_BAR_UNMAPPED);
+        r->address_space = &p->bars;
+    }
+}
+
 static bool confine_device(UintrPartition *p, const char *id, Error **errp)
 {
     PCIDevice *dev = (PCIDevice *)object_dynamic_cast(
@@ -241,6 +252,7 @@ static bool confine_device(UintrPartition *p, const char *id, Error **errp)
         return false;
     }
     owners[dev->devfn] = p;
+    keep_bars(p, dev);
     cut_intx(dev);
     return true;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a partition's devices see: what its CPUs do, but for the page where
- * messages become interrupts.  A device that sends one signs it with its
- * requester ID.  Data that it stores there for its driver are unsigned as the
- * chipset's messages are, for which they would be taken (P7).
+ * What a partition's devices see: what its CPUs do, but for PCI configuration
+ * space (ecam.c) and the page where messages become interrupts.  A device that
+ * sends one signs it with its requester ID.  Data that it stores there for its
+ * driver are unsigned as the chipset's messages are, for which they would be
+ * taken (P7).
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
 #include "hw/i386/apic_internal.h"
+#include "hw/pci-host/q35.h"
 #include "partition.h"
 
 static MemTxResult message_write(void *opaque, hwaddr addr, uint64_t data,
@@ -17,7 +19,7 @@ static MemTxResult message_write(void *opaque, hwaddr addr, uint64_t data,
     uint32_t value = cpu_to_le32(data);
 
     if (attrs.unspecified) {
-        partition_refuse_dma(p, APIC_DEFAULT_ADDRESS + addr, attrs);
+        partition_refuse_dma(p, NULL, APIC_DEFAULT_ADDRESS + addr, attrs);
         return MEMTX_OK;
     }
     return address_space_write(&p->as, APIC_DEFAULT_ADDRESS + addr, attrs,
@@ -27,7 +29,7 @@ static MemTxResult message_write(void *opaque, hwaddr addr, uint64_t data,
 static MemTxResult message_read(void *opaque, hwaddr addr, uint64_t *data,
                                 unsigned size, MemTxAttrs attrs)
 {
-    partition_refuse_dma(opaque, APIC_DEFAULT_ADDRESS + addr, attrs);
+    partition_refuse_dma(opaque, NULL, APIC_DEFAULT_ADDRESS + addr, attrs);
     *data = UINT64_MAX;
     return MEMTX_OK;
 }
@@ -50,5 +52,12 @@ void partition_make_dma_view(UintrPartition *p)
                           "dma-messages", APIC_SPACE_SIZE);
     memory_region_add_subregion_overlap(&p->dma_root, APIC_DEFAULT_ADDRESS,
                                         &p->dma_apic, 1);
+    partition_init_refusal(&p->dma_config, OBJECT(p), "dma-config",
+                           MCH_HOST_BRIDGE_PCIEXBAR_DEFAULT,
+                           MCH_HOST_BRIDGE_PCIEXBAR_MAX, false);
+    p->dma_config.inside = p;
+    memory_region_add_subregion_overlap(&p->dma_root,
+                                        MCH_HOST_BRIDGE_PCIEXBAR_DEFAULT,
+                                        &p->dma_config.mr, 1);
     address_space_init(&p->dma_as, &p->dma_root, partition_name(p));
 }

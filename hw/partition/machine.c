@@ -183,6 +183,7 @@ static void on_machine_done(Notifier *n, void *unused)
         partition_confine_devices(p, &error_fatal);
     }
     partition_filter_config(partition_root_bus);
+    partition_filter_ecam();
     hide_from_hotplug(lpc);
     forbid_smi_for_all(lpc);
     filter_hotplug();

@@ -103,8 +103,9 @@ struct UintrPartition {
     uint64_t entry_now;         /* of that payload */
 
     MemoryRegion root, apic, boot, port_root;
+    MemoryRegion bars;          /* where its devices' base addresses are */
     MemoryRegion dma_root, dma_all, dma_apic;   /* as its devices see it */
-    Refusal refusal, port_refusal;
+    Refusal refusal, port_refusal, dma_config;
     MemoryRegion reset_ports[4];
     AddressSpace as, dma_as, port_as;
     PartitionControl control;
@@ -158,8 +159,9 @@ void partition_init_refusal(Refusal *r, Object *owner, const char *name,
                             uint64_t base, uint64_t size, bool ports);
 void partition_violation(UintrPartition *offender, UintrPartition *victim,
                          Violation what);
-void partition_refuse_dma(UintrPartition *p, uint64_t address,
-                          MemTxAttrs attrs);
+bool partition_is_device(MemTxAttrs attrs);
+void partition_refuse_dma(UintrPartition *offender, UintrPartition *victim,
+                          uint64_t address, MemTxAttrs attrs);
 extern const char *const violation_names[];
 
 /* ---- payload.c ---- */
@@ -188,6 +190,9 @@ UintrPartition *partition_of_device(PCIDevice *dev);
 void partition_confine_devices(UintrPartition *p, Error **errp);
 void partition_reset_devices(UintrPartition *p);
 void partition_take_bus(PCIBus *root);
+
+/* ---- ecam.c ---- */
+void partition_filter_ecam(void);
 
 /* ---- config.c ---- */
 void partition_filter_config(PCIBus *root);

@@ -32,8 +32,8 @@ static const struct {
     const char *text;
 } places[] = {
     { 0, 1 * MiB, ALL, "firmware runs" },
-    { MCH_HOST_BRIDGE_PCIEXBAR_DEFAULT, MCH_HOST_BRIDGE_PCIEXBAR_MAX, LOADED,
-      "the PCI configuration space is" },
+    { MCH_HOST_BRIDGE_PCIEXBAR_DEFAULT, MCH_HOST_BRIDGE_PCIEXBAR_MAX,
+      LOADED | OF(MMIO), "the PCI configuration space is" },
     { IO_APIC_DEFAULT_ADDRESS, 4 * KiB, ALL, "the I/O APIC is" },
     { HPET_BASE, HPET_LEN, ALL, "the HPET is" },
     { APIC_DEFAULT_ADDRESS, APIC_SPACE_SIZE, ALL, "the local APICs are" },

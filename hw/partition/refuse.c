@@ -109,10 +109,10 @@ static Violation by_device(uint64_t address, MemTxAttrs attrs)
                          .address = address };
 }
 
-void partition_refuse_dma(UintrPartition *p, uint64_t address,
-                          MemTxAttrs attrs)
+void partition_refuse_dma(UintrPartition *offender, UintrPartition *victim,
+                          uint64_t address, MemTxAttrs attrs)
 {
-    partition_violation(p, NULL, by_device(address, attrs));
+    partition_violation(offender, victim, by_device(address, attrs));
 }
 
 static ViolationKind kind_of(Refusal *r, CPUState *cs, uint64_t address,
@@ -128,7 +128,7 @@ static ViolationKind kind_of(Refusal *r, CPUState *cs, uint64_t address,
 }
 
 /* Device models do not sign what they do as a CPU does. */
-static bool is_device(MemTxAttrs attrs)
+bool partition_is_device(MemTxAttrs attrs)
 {
     return !current_cpu || attrs.unspecified || attrs.requester_id;
 }
@@ -154,7 +154,7 @@ static void refuse(Refusal *r, hwaddr addr, bool store, MemTxAttrs attrs)
     CPUState *cs = current_cpu;
     Violation what;
 
-    if (is_device(attrs)) {
+    if (partition_is_device(attrs)) {
         what = by_device(address, attrs);
     } else {
         what = (Violation) { .kind = kind_of(r, cs, address, store),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a partition sees: its own RAM, the windows of the machine that it was
- * given, the page with the local APIC, and nothing else.  Its RAM lies in no
- * other view; where it would be in the machine's, a guard answers, and so
- * neither the first partition's CPUs nor its devices come near it.
+ * What a partition sees: its own RAM, the base addresses of its own devices in
+ * the windows for them, the windows of the machine that it shares, the page
+ * with the local APIC, and nothing else.  Its RAM and its devices lie in no
+ * other view; where they would be in the machine's, a guard answers, and so
+ * neither the first partition's CPUs nor its devices come near them.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -17,9 +18,6 @@
 #define BELOW_ALL (-1)
 #define BELOW_DEVICES 0
 
-static MemoryRegion first_root, first_memory;
-static bool first_is_guarded;
-
 /* Fails only for want of host memory, and then QEMU ends anyway. */
 static void make_ram(UintrPartition *p, MemoryRegion *mr, const char *part,
                      uint64_t base, uint64_t size)
@@ -32,13 +30,13 @@ static void make_ram(UintrPartition *p, MemoryRegion *mr, const char *part,
     memory_region_add_subregion(&p->root, base, mr);
 }
 
-static void guard(UintrPartition *p, Window *w, MemoryRegion *where)
+static void guard(UintrPartition *p, Window *w)
 {
     partition_init_refusal(&w->guard, OBJECT(p), "partition-guard", w->base,
                            w->size, false);
     w->guard.victim = p;
-    memory_region_add_subregion_overlap(where, w->base, &w->guard.mr,
-                                        PARTITION_ABOVE_MACHINE);
+    memory_region_add_subregion_overlap(get_system_memory(), w->base,
+                                        &w->guard.mr, PARTITION_ABOVE_MACHINE);
 }
 
 static void make_memory(UintrPartition *p)
@@ -50,7 +48,7 @@ static void make_memory(UintrPartition *p)
 
         make_ram(p, &all->list[i].mr, part, all->list[i].base,
                  all->list[i].size);
-        guard(p, &all->list[i], get_system_memory());
+        guard(p, &all->list[i]);
     }
     make_ram(p, &p->boot, "boot", PARTITION_BOOT_BASE, PARTITION_BOOT_SIZE);
 }
@@ -90,18 +88,6 @@ static void show(UintrPartition *p, MemoryRegion *mr, MemoryRegion *into,
     memory_region_add_subregion_overlap(into, base, mr, 1);
 }
 
-/* Not in the machine's own memory: there the partition's alias looks. */
-static void make_first_view(void)
-{
-    if (!first_is_guarded) {
-        memory_region_init(&first_root, NULL, "partition-first", UINT64_MAX);
-        memory_region_init_alias(&first_memory, NULL, "partition-first-memory",
-                                 get_system_memory(), 0, UINT64_MAX);
-        memory_region_add_subregion_overlap(&first_root, 0, &first_memory, 0);
-        first_is_guarded = true;
-    }
-}
-
 static void show_windows(UintrPartition *p, WindowKind kind, MemoryRegion *into,
                          MemoryRegion *machine)
 {
@@ -113,8 +99,7 @@ static void show_windows(UintrPartition *p, WindowKind kind, MemoryRegion *into,
         show(p, &w->mr, into, machine, w->base, w->size);
         fill(p, w, into);
         if (kind == WINDOW_MMIO) {
-            make_first_view();
-            guard(p, w, &first_root);
+            guard(p, w);
         }
     }
 }
@@ -128,7 +113,8 @@ void partition_make_view(UintrPartition *p)
     memory_region_add_subregion_overlap(&p->root, 0, &p->refusal.mr,
                                         BELOW_ALL);
     make_memory(p);
-    show_windows(p, WINDOW_MMIO, &p->root, get_system_memory());
+    memory_region_init(&p->bars, OBJECT(p), "partition-bars", UINT64_MAX);
+    show_windows(p, WINDOW_MMIO, &p->root, &p->bars);
     show_windows(p, WINDOW_SHARED, &p->root, get_system_memory());
     show(p, &p->apic, &p->root, get_system_memory(), APIC_DEFAULT_ADDRESS,
          APIC_SPACE_SIZE);
@@ -151,11 +137,10 @@ void partition_make_view(UintrPartition *p)
 void x86_partition_view(CPUState *cs)
 {
     UintrPartition *p = partition_of(cs);
-    MemoryRegion *root = p ? &p->root : first_is_guarded ? &first_root : NULL;
 
-    if (root) {
+    if (p) {
         object_unref(cs->memory);
-        cs->memory = root;
+        cs->memory = &p->root;
         object_ref(cs->memory);
     }
 }

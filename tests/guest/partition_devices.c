@@ -18,6 +18,9 @@ const char *const test_group = "/partition/holes";
 #define MSI             0x40            /* edu's capability */
 #define MSI_ENABLE      0x10000
 #define EDU_ID          0x10000edu
+#define EDU_LIVE        4               /* reads what was written, inverted */
+#define LIVE            0x12345678u
+#define INTERRUPT_LINE  0x3c
 #define EDU_RAISE       0x60
 #define EDU_ACK         0x64
 #define EDU_DMA_FROM    0x80
@@ -143,6 +146,51 @@ static void test_first_mmio(void)
     first_store(OWN_BAR + 8);
 }
 
+/* Its device's registers are in nobody else's view, devices' included. */
+static void test_first_dma_to_mmio(void)
+{
+    if (!edu_find()) {
+        skip("no edu device");
+    }
+    rt_does(AGENT_STORE, OWN_BAR + EDU_LIVE, ~LIVE);
+    edu_dma_to((void *)(OWN_BAR + EDU_LIVE), 4);
+    printf("# EXPECT-DMA first 0x%llx\n", OWN_BAR + EDU_LIVE);
+    rt_does(AGENT_LOAD4, OWN_BAR + EDU_LIVE, 0);
+    CHECK_EQ(AGENT->result, LIVE);
+}
+
+/* What the first partition puts at the same place does not come between. */
+static void test_first_bar(void)
+{
+    volatile uint32_t *base = (volatile uint32_t *)(FIRST_CONFIG + 0x10);
+    uint32_t before;
+
+    if (!edu_find()) {
+        skip("no edu device");
+    }
+    before = *base;
+    rt_does(AGENT_STORE, OWN_BAR + EDU_LIVE, ~LIVE);
+    *base = OWN_BAR;
+    rt_does(AGENT_LOAD4, OWN_BAR + EDU_LIVE, 0);
+    CHECK_EQ(AGENT->result, LIVE);
+    first_load(OWN_BAR);
+    *base = before;
+    CHECK_EQ(*(volatile uint32_t *)(edu_registers() - EDU_DMA_FROM), EDU_ID);
+}
+
+/* Whoever's CPU runs meanwhile: a device configures nobody. */
+static void test_first_dma_to_config(void)
+{
+    if (!edu_find()) {
+        skip("no edu device");
+    }
+    rt_does(AGENT_STORE1, OWN_CONFIG + INTERRUPT_LINE, 0x5a);
+    edu_dma_to((void *)(OWN_CONFIG + INTERRUPT_LINE), 4);
+    printf("# EXPECT-DMA first 0x%llx\n", OWN_CONFIG + INTERRUPT_LINE);
+    rt_does(AGENT_LOAD4, OWN_CONFIG + INTERRUPT_LINE, 0);
+    CHECK_EQ(AGENT->result & 0xff, 0x5a);
+}
+
 static void own_dma(uint64_t to)
 {
     rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_FROM, EDU_BUFFER);
@@ -165,6 +213,21 @@ static void test_rt_dma(void)
     own_dma(own);
     rt_does(AGENT_LOAD, own, 0);
     CHECK_EQ(AGENT->result, 0);         /* the device's buffer */
+}
+
+static void test_rt_dma_to_config(void)
+{
+    volatile uint8_t *first = (volatile uint8_t *)FIRST_CONFIG + INTERRUPT_LINE;
+
+    *first = 0x5a;
+    own_dma((uint64_t)first);
+    printf("# EXPECT-DMA rt 0x%lx\n", (uint64_t)first);
+    CHECK_EQ(*first, 0x5a);
+    rt_does(AGENT_STORE1, OWN_CONFIG + INTERRUPT_LINE, 0x5a);
+    own_dma(OWN_CONFIG + INTERRUPT_LINE);
+    printf("# EXPECT-DMA rt 0x%llx\n", OWN_CONFIG + INTERRUPT_LINE);
+    rt_does(AGENT_LOAD4, OWN_CONFIG + INTERRUPT_LINE, 0);
+    CHECK_EQ(AGENT->result & 0xff, 0x5a);
 }
 
 /* A message is a store by the device, wherever it goes. */
@@ -239,8 +302,12 @@ const struct test tests[] = {
     { "rt-bytes-of-registers", test_rt_bytes },
     { "rt-wide-bar", test_rt_wide_bar },
     { "first-mmio", test_first_mmio },
+    { "first-dma-to-mmio", test_first_dma_to_mmio },
+    { "first-moves-a-base-address", test_first_bar },
+    { "first-dma-to-config", test_first_dma_to_config },
     { "rt-msi-to-ram", test_rt_msi_to_ram },
     { "rt-device-dma", test_rt_dma },
+    { "rt-dma-to-config", test_rt_dma_to_config },
     { "rt-intx", test_rt_intx },
     { "rt-device-reset", test_rt_reset },
     {}
