@@ -260,7 +260,7 @@ static bool confine_device(UintrPartition *p, const char *id, Error **errp)
 void partition_confine_devices(UintrPartition *p, Error **errp)
 {
     for (char **id = p->devices; *id; id++) {
-        if (**id && !confine_device(p, *id, errp)) {
+        if (!confine_device(p, *id, errp)) {
             return;
         }
     }

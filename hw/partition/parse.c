@@ -53,6 +53,12 @@ static bool parse_range(const char **s, uint64_t *first, uint64_t *last)
     return *first <= *last && (!**s || **s == ':');
 }
 
+/* Behind the colon that ends a part there is another one. */
+static bool skip_colon(const char **s)
+{
+    return **s != ':' || *++*s;
+}
+
 static bool parse_bitmap(const char *name, const char *text, uint64_t least,
                          uint64_t limit, unsigned long *map, Error **errp)
 {
@@ -61,7 +67,7 @@ static bool parse_bitmap(const char *name, const char *text, uint64_t least,
 
     bitmap_zero(map, limit);
     while (s && *s) {
-        if (!parse_range(&s, &first, &last)) {
+        if (!parse_range(&s, &first, &last) || !skip_colon(&s)) {
             error_setg(errp, "%s=%s: write numbers and ranges with colons "
                        "between them, such as 2-3:5", name, text);
             return false;
@@ -72,7 +78,6 @@ static bool parse_bitmap(const char *name, const char *text, uint64_t least,
             return false;
         }
         bitmap_set(map, first, last - first + 1);
-        s += *s == ':';
     }
     return true;
 }
@@ -127,7 +132,7 @@ static bool parse_windows(UintrPartition *p, WindowKind kind, Error **errp)
     while (s && *s) {
         Window w = { };
 
-        if (!parse_window(kind, &s, &w)) {
+        if (!parse_window(kind, &s, &w) || !skip_colon(&s)) {
             error_setg(errp, "%s=%s: write windows with colons between them, "
                        "such as %s", kinds[kind].name, text,
                        kinds[kind].example);
@@ -138,7 +143,31 @@ static bool parse_windows(UintrPartition *p, WindowKind kind, Error **errp)
         }
         all->list = g_renew(Window, all->list, all->count + 1);
         all->list[all->count++] = w;
-        s += *s == ':';
+    }
+    return true;
+}
+
+static bool check_control(UintrPartition *p, Error **errp)
+{
+    const Windows *all = &p->windows[WINDOW_CONTROL];
+
+    if (all->count && (all->count > 1 || all->list[0].size != PAGE)) {
+        error_setg(errp, "control=%s: choose one page, such as %s",
+                   p->text[WINDOW_CONTROL], kinds[WINDOW_CONTROL].example);
+        return false;
+    }
+    return true;
+}
+
+static bool parse_devices(UintrPartition *p, Error **errp)
+{
+    const char *text = p->devices_text ?: "";
+
+    p->devices = g_strsplit(text, ":", 0);
+    if (g_strv_contains((const char *const *)p->devices, "")) {
+        error_setg(errp, "devices=%s: write ids with colons between them, "
+                   "such as disk:nic", text);
+        return false;
     }
     return true;
 }
@@ -278,14 +307,16 @@ bool partition_parse(UintrPartition *p, Error **errp)
                                  p->vectors_in, errp) ||
         !partition_parse_vectors("vectors-out", p->vectors_out_text,
                                  p->vectors_out, errp) ||
-        !check_cpus(p, errp)) {
+        !check_cpus(p, errp) || !parse_devices(p, errp)) {
         return false;
     }
-    p->devices = g_strsplit(p->devices_text ? p->devices_text : "", ":", 0);
     for (int kind = 0; kind < WINDOW__MAX; kind++) {
         if (!parse_windows(p, kind, errp)) {
             return false;
         }
+    }
+    if (!check_control(p, errp)) {
+        return false;
     }
     if (!p->windows[WINDOW_MEMORY].count) {
         error_setg(errp, "memory is empty: give at least one window, such as "

@@ -163,6 +163,13 @@ bool partition_read_payload(UintrPartition *p, const char *file, Error **errp)
                    file, gerr->message);
         return false;
     }
+    if (p->load != UINT64_MAX && is_elf((uint8_t *)data, size)) {
+        error_setg(errp, "load=0x%" PRIx64 ": payload=%s is an ELF file, which "
+                   "has addresses of its own: leave load out, or name a flat "
+                   "image", p->load, file);
+        g_free(data);
+        return false;
+    }
     return partition_take_payload(p, file, (uint8_t *)data, size, UINT64_MAX,
                                   errp);
 }
