@@ -40,11 +40,6 @@ const char *partition_name(UintrPartition *p)
     return p ? object_get_canonical_path_component(OBJECT(p)) : "first";
 }
 
-CPUState *partition_boot_cpu(UintrPartition *p)
-{
-    return qemu_get_cpu(find_first_bit(p->cpus, PARTITION_MAX_CPUS));
-}
-
 bool x86_partition_hides(CPUState *cs)
 {
     return partition_of(cs);

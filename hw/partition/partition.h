@@ -124,7 +124,6 @@ extern PartitionList partitions;
 /* ---- partition.c ---- */
 UintrPartition *partition_of(CPUState *cs);
 const char *partition_name(UintrPartition *p);      /* null: "first" */
-CPUState *partition_boot_cpu(UintrPartition *p);
 
 /* ---- parse.c: one errp line names the option and the cure ---- */
 bool partition_parse(UintrPartition *p, Error **errp);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starting, restarting and stopping one partition.  Its first CPU begins at
- * the entry, in 64-bit mode with the lowest 4 GiB mapped one to one, or in
- * protected mode without paging; the others wait for a SIPI of that one.
+ * Starting, restarting and stopping one partition.  Its CPUs begin at the
+ * entry, in 64-bit mode with the lowest 4 GiB mapped one to one, or in
+ * protected mode without paging.  A SIPI could not start them: there is no
+ * memory of theirs below 1 MiB.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -88,7 +89,15 @@ static void load_segments(CPUX86State *env, int bits)
     env->idt.limit = 0;
 }
 
-static void enter(UintrPartition *p, CPUState *cs)
+/* Of the one page of stack, each CPU has its share. */
+static uint64_t stack_end(UintrPartition *p, unsigned number)
+{
+    unsigned count = bitmap_count_one(p->cpus, PARTITION_MAX_CPUS);
+
+    return BOOT_STACK_END - number * ROUND_DOWN(PAGE / count, 16);
+}
+
+static void enter(UintrPartition *p, CPUState *cs, unsigned number)
 {
     X86CPU *cpu = X86_CPU(cs);
     CPUX86State *env = &cpu->env;
@@ -101,12 +110,25 @@ static void enter(UintrPartition *p, CPUState *cs)
     }
     load_segments(env, p->bits);
     env->eip = p->entry_now;
-    env->regs[R_ESP] = BOOT_STACK_END;
+    env->regs[R_ESP] = stack_end(p, number);
+    env->regs[R_EDX] = number;
     env->regs[R_EDI] = memory->base;
     env->regs[R_ESI] = memory->size;
     APIC_COMMON(cpu->apic_state)->wait_for_sipi = 0;
     cs->halted = 0;
     qemu_cpu_kick(cs);      /* its thread may sleep, and not be who asked */
+}
+
+static void enter_all(UintrPartition *p)
+{
+    CPUState *cs;
+    unsigned number = 0;
+
+    CPU_FOREACH(cs) {
+        if (partition_of(cs) == p) {
+            enter(p, cs, number++);
+        }
+    }
 }
 
 static void reset_all(UintrPartition *p)
@@ -135,7 +157,7 @@ void partition_restart(UintrPartition *p)
     reset_all(p);
     write_boot_page(p);
     partition_load_payload(p);
-    enter(p, partition_boot_cpu(p));
+    enter_all(p);
     p->state = PARTITION_RUNNING;
     p->starts++;
     trace_partition_state(partition_name(p), p->state, p->starts);
