@@ -14,6 +14,8 @@ const char *const test_group = "/partition/fuzz";
 #define FIRST_PAGE      0x1000000       /* 16 MiB of this machine's 64 */
 #define WORDS           (0x1000000 / 8)
 #define PERIOD          100000
+#define AFTER           50              /* periods beside what is left of it */
+#define LONG            1000            /* rounds, in which it restarts itself */
 
 static volatile uint64_t strangers;
 static struct cyclic task;
@@ -61,11 +63,14 @@ static void listen(void)
 
 static void be_attacked(void)
 {
-    HOSTILE->rounds = arg_number("rounds", 10000);
+    HOSTILE->left = arg_number("rounds", 10000);
     HOSTILE->seed = arg_number("seed", 1);
     HOSTILE->begin = 1;
     sti();
     while (!HOSTILE->done) {
+        cpu_relax();
+    }
+    for (uint64_t last = task.ticks + AFTER; task.ticks < last; ) {
         cpu_relax();
     }
     cli();
@@ -74,10 +79,10 @@ static void be_attacked(void)
 /* Under icount these words are the same as without any attack. */
 static void report(uint64_t hash)
 {
-    printf("# VICTIM memory 0x%lx missed %lu strangers %lu lives %lu\n", hash,
-           arg_is("accel", "icount") ? task.missed : 0, strangers,
-           HOSTILE->lives);
-    printf("# %lu deadlines, %lu missed\n", task.ticks, task.missed);
+    printf("# VICTIM memory 0x%lx missed %lu strangers %lu\n", hash,
+           arg_is("accel", "icount") ? task.missed : 0, strangers);
+    printf("# %lu deadlines, %lu missed; %lu lives of the other side\n",
+           task.ticks, task.missed, HOSTILE->lives);
 }
 
 static void test_victim(void)
@@ -99,7 +104,9 @@ static void test_victim(void)
         CHECK_EQ(task.missed, 0);
     }
     CHECK_EQ(inb(0x21), ports);
-    CHECK_EQ(HOSTILE->lives, 1);
+    if (arg_number("rounds", 10000) >= LONG) {
+        CHECK(HOSTILE->lives > 1);
+    }
     CHECK_EQ(HOSTILE->failures, 0);
 }
 

@@ -7,7 +7,7 @@
 
 struct hostile {
     volatile uint64_t lives;            /* how often it has started */
-    volatile uint64_t rounds, seed;
+    volatile uint64_t left, seed;       /* rounds; of the next one */
     volatile uint64_t failures;         /* of its disk: an attack less */
     volatile uint32_t begin, done;
 };
