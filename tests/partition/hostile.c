@@ -174,7 +174,7 @@ static void any_of_its_own(uint64_t r)
 {
     uint8_t vector = r >> 8;
 
-    if (!(r & 0x7f)) {
+    if (!(r & 0x1f)) {
         restart_itself();
     }
     if (vector >= 32 && vector != VEC_EXIT) {
