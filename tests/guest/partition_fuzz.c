@@ -15,7 +15,7 @@ const char *const test_group = "/partition/fuzz";
 #define WORDS           (0x1000000 / 8)
 #define PERIOD          100000
 #define AFTER           50              /* periods beside what is left of it */
-#define LONG            1000            /* rounds, in which it restarts itself */
+#define LONG            1000            /* rounds, and it begins anew */
 
 static volatile uint64_t strangers;
 static struct cyclic task;
