@@ -20,9 +20,6 @@ static G_NORETURN void refuse(CPUX86State *env, int exception, uint64_t index,
                               const char *why, uintptr_t ra)
 {
     trace_uintr_senduipi_fault(env_cpu(env)->cpu_index, index, exception, why);
-    if (exception == EXCP06_ILLOP) {
-        raise_exception_ra(env, exception, ra);
-    }
     raise_exception_err_ra(env, exception, 0, ra);
 }
 
