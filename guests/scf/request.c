@@ -15,7 +15,7 @@ struct request {
     const struct scf_call_type *type;
     const uint64_t *args;
     bool raw;
-    uint32_t epoch;             /* in which it was sent */
+    uint32_t epoch;             /* in which it was sent, 0 if it was not */
 };
 
 static uint64_t length_of(const struct request *r, int arg)
@@ -220,13 +220,18 @@ static long wait_for_result(struct scf_caller *c, struct scf_call *call)
     return call->result;
 }
 
-static long carry(struct process *p, const struct scf_call_type *type,
-                  const uint64_t args[6])
+static struct request request_of(struct process *p, unsigned call,
+                                 const uint64_t args[6])
 {
-    struct scf_caller *c = rt_caller(p);
-    struct request r = {
-        .process = p, .caller = c, .type = type, .args = args,
+    return (struct request) {
+        .process = p, .caller = rt_caller(p), .type = scf_call_type(call),
+        .args = args,
     };
+}
+
+static long carry(struct request *r)
+{
+    struct scf_caller *c = r->caller;
     uint64_t values[SCF3_ARGS];
     struct scf_call *call;
     long result = claim(c, &call);
@@ -234,13 +239,13 @@ static long carry(struct process *p, const struct scf_call_type *type,
     if (result) {
         return result;
     }
-    r.number = call - c->calls;
-    r.raw = !c->lost && rt_mirrored(p);
-    r.epoch = c->epoch;
-    result = put_arguments(&r, values);
+    r->number = call - c->calls;
+    r->raw = !c->lost && rt_mirrored(r->process);
+    r->epoch = c->epoch;
+    result = put_arguments(r, values);
     if (!result) {
-        send(&r, values);
-        result = take_results(&r, wait_for_result(c, call));
+        send(r, values);
+        result = take_results(r, wait_for_result(c, call));
         c->last = call->marks;
     }
     release(c, call);
@@ -249,14 +254,20 @@ static long carry(struct process *p, const struct scf_call_type *type,
 
 /* ---- The handshake (F6) ---- */
 
+/* What another epoch's server has named is not this one's. */
 static void find_target(struct process *p)
 {
-    struct scf_caller *c = rt_caller(p);
     const uint64_t none[6] = { 0 };
+    struct request r = request_of(p, SCF3_CALL_INIT_UINTR, none);
+    struct scf_caller *c = r.caller;
     long answer;
 
     c->target_tried = true;
-    answer = carry(p, scf_call_type(SCF3_CALL_INIT_UINTR), none);
+    answer = carry(&r);
+    if (c->epoch != r.epoch) {
+        return;
+    }
+    c->target_tried = true;             /* it may have waited for the epoch */
     if (answer < 0 || (uint64_t)answer + 64 - (answer & SCF3_UINTR_VECTOR) >
                       scf_upid_half()) {
         return;
@@ -269,12 +280,12 @@ static void find_target(struct process *p)
 static long call_server(struct process *p, unsigned number,
                         const uint64_t args[6])
 {
-    struct scf_caller *c = rt_caller(p);
+    struct request r = request_of(p, number, args);
 
-    if (c->mode == SCF3_MODE_UIPI && !c->target_tried) {
+    if (r.caller->mode == SCF3_MODE_UIPI && !r.caller->target_tried) {
         find_target(p);
     }
-    return carry(p, scf_call_type(number), args);
+    return carry(&r);
 }
 
 /* ---- What the kernel calls ---- */

@@ -47,6 +47,21 @@ static void test_no_target(void)
     end(&p);
 }
 
+/* F6: the server has come after the slot was opened, which is done again. */
+static void test_late_server(void)
+{
+    uint32_t epoch;
+
+    CHECK_EQ(scf_attach(&p.scf, 1), 0);
+    epoch = p.scf.epoch;
+    p.scf.generation++;
+    run_as(&p);
+    CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    CHECK(p.scf.epoch != epoch);
+    CHECK(!p.scf.target && p.scf.target_tried);
+    end(&p);
+}
+
 /* F47 */
 static void test_faulting_shadow(void)
 {
@@ -67,6 +82,7 @@ void payload_start(void)
 
 const struct test tests[] = {
     { "F6-no-target", test_no_target },
+    { "F6-late-server", test_late_server },
     { "F47-faulting-shadow", test_faulting_shadow },
     { "F47-looping-shadow", test_looping_shadow },
     {}

@@ -212,10 +212,24 @@ uint64_t scf_upid_half(void)
     return SCF_PAGE_SIZE;
 }
 
+/* F6 */
+static void check_target(struct scf_caller *c)
+{
+    struct process *p = (struct process *)((char *)c -
+                                           offsetof(struct process, caller));
+
+    if (!c->target) {
+        found("SENDUIPI without a target");
+    }
+    if (!p->hostile && p->named != c->epoch) {
+        found("SENDUIPI to the target of another epoch");
+    }
+}
+
 void scf_notify(struct scf_caller *c, unsigned mode)
 {
-    if (mode == SCF3_MODE_UIPI && !c->target) {
-        found("SENDUIPI without a target");
+    if (mode == SCF3_MODE_UIPI) {
+        check_target(c);
     }
     notices += mode == SCF3_MODE_UIPI;
 }
@@ -320,6 +334,7 @@ long scf_execute(struct scf_server *s, unsigned call, const uint64_t args[6])
     case 32:
         return draw(8) ? SCF_PARKED : (long)(args[0] & 0xffff);
     case SCF3_CALL_INIT_UINTR:
+        process_of(s)->named = s->epoch;
         return draw(4) ? 64 + 3 :
                draw(2) ? -ENOSYS : (long)draw(20000);
     case SCF3_CALL_NULL:

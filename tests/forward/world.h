@@ -23,6 +23,7 @@ struct process {
     bool mirrored;
     bool hostile;               /* whoever is on the other side */
     bool asleep;                /* its server has no turns any more */
+    uint32_t named;             /* the last epoch that has named a UPID */
     uint8_t memory[THREADS][ROOM];
 };
 
