@@ -2,7 +2,7 @@
 /*
  * Who runs, and how it is changed.  A thread that was preempted is the first
  * of its priority again; one whose slice is over is the last, as is one that
- * was woken.
+ * was woken.  What is left of a slice is there at the next time.
  */
 #include "clock.h"
 #include "threadstate.h"
@@ -179,13 +179,22 @@ void thread_arrived(void)
     set_alarm();
 }
 
+/* Whole ones at each time would be for ever if often enough preempted. */
+static void change_slices(struct thread *from, struct thread *to)
+{
+    uint64_t now = clock_now();
+
+    from->slice_left = from->slice_end > now ? from->slice_end - now : 0;
+    to->slice_end = now + (to->slice_left ? to->slice_left : SLICE);
+}
+
 static void run_next(void)
 {
     struct thread *before = current;
 
     current = ready[highest()].first;
     take_ready(current);
-    current->slice_end = clock_now() + SLICE;
+    change_slices(before, current);
     if (current == before) {
         set_alarm();
         return;

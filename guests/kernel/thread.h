@@ -25,6 +25,7 @@ struct thread {
     struct thread *later;       /* in the list of sleepers */
     uint64_t wake_at;           /* clock_now(), or NEVER */
     uint64_t slice_end;         /* then its equals have their turn */
+    uint64_t slice_left;        /* of it when it lost the CPU, or 0 */
     int id;                     /* 1 and up, not used again soon */
     int priority;
     enum thread_state state;

@@ -51,24 +51,34 @@ static void count(void *which)
     }
 }
 
-/* Of two that never wait neither starves, and one below them does. */
-static void equals_take_turns(void)
+/* Two that never wait, while a more urgent one wakes so often. */
+static void count_both(int times, uint64_t ns)
 {
-    struct pthread t[3];
+    struct pthread t[2];
 
     stop = false;
     turns[0] = turns[1] = 0;
     set_priority(0, 30);
-    thread_create(&t[0], count, (void *)0);
-    thread_create(&t[1], count, (void *)1);
-    set_priority(t[0].tid, 20);
-    set_priority(t[1].tid, 20);
-    sleep_for(50 * MILLISECOND);
+    for (long i = 0; i < 2; i++) {
+        thread_create(&t[i], count, (void *)i);
+        set_priority(t[i].tid, 20);
+    }
+    for (int i = 0; i < times; i++) {
+        sleep_for(ns);
+    }
     stop = true;
-    CHECK(turns[0] > turns[1] / 4 && turns[1] > turns[0] / 4);
     set_priority(0, 16);
     thread_join(&t[0]);
     thread_join(&t[1]);
+}
+
+/* Neither starves, nor if its slice is never over at one go. */
+static void equals_take_turns(void)
+{
+    count_both(1, 50 * MILLISECOND);
+    CHECK(turns[0] > turns[1] / 4 && turns[1] > turns[0] / 4);
+    count_both(60, MILLISECOND);
+    CHECK(turns[0] > turns[1] / 4 && turns[1] > turns[0] / 4);
 }
 
 /* One below a busy one gets nothing. */
