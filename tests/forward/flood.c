@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * RT beside a GP that interrupts as often as it can (hostile.c, flood=1), in
- * turns with one that does not, so that both are on the same host.
+ * turns with one that does not, so that both are on the same host.  Args:
+ * turns=.
  */
 #include "cyclic.h"
 #include "rounds.h"
@@ -9,9 +10,9 @@
 
 const char *const test_group = "/forward/flood";
 
-#define PERIOD      1000000
+#define PERIOD      1000000         /* ns */
 #define PERIODS     100             /* of a turn */
-#define TURNS       8
+#define TURNS       8               /* with and without */
 
 struct sum {
     uint64_t ticks, missed, latest, told, allowed, calls;
@@ -53,9 +54,9 @@ static void turn(bool flooded, struct sum *s)
 
 static void tell(const char *what, const struct sum *s)
 {
-    printf("# %s: %lu calls, %lu interrupts of %lu, %lu of %lu periods missed,"
-           " latest %lu\n", what, s->calls, s->told, s->allowed, s->missed,
-           s->ticks, s->latest);
+    printf("# %s: %lu calls, %lu interrupts of %lu, %lu of %lu periods missed"
+           " (%lu%%), latest %lu\n", what, s->calls, s->told, s->allowed,
+           s->missed, s->ticks, 100 * s->missed / s->ticks, s->latest);
 }
 
 static void test_flood(void)
@@ -64,7 +65,7 @@ static void test_flood(void)
 
     begin(&p);
     looked = 0;
-    for (int i = 0; i < TURNS; i++) {
+    for (uint64_t i = 0; i < arg_number("turns", TURNS); i++) {
         turn(i % 2, i % 2 ? &flooded : &calm);
     }
     wire_set(rounds_word(p.scf.own - p.scf.slot), 0);

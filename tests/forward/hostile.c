@@ -4,7 +4,7 @@
  * all that GP may write of the link, rings, posts, and sends any interrupt.
  * What it would do to GP's own CPUs is left out.  Args: n= rounds, seed=;
  * flood=1: nothing but interrupts, and only while RT's word says so, or
- * flood=always.
+ * flood=always; flood=reads: it only reads a register of its mailbox then.
  */
 #include "gp.h"
 #include "rounds.h"
@@ -120,15 +120,27 @@ static void rest(void)
     }
 }
 
+/* What tells RT nothing, and costs the emulator's lock as a doorbell does. */
+static void read_registers(void)
+{
+    for (uint32_t n = 0; n < FLOOD; n++) {
+        mbox_read(&link.mbox, MBOX_REG_LINK);
+    }
+}
+
 static void flood_when_told(void)
 {
     const uint32_t *word = rounds_word(link.peer);
-    bool always = arg_is("flood", "always");
+    bool always = arg_is("flood", "always"), reads = arg_is("flood", "reads");
 
     for (;;) {
         if (always || wire_word(word)) {
-            flood();
-            interrupt();
+            if (reads) {
+                read_registers();
+            } else {
+                flood();
+                interrupt();
+            }
         }
         cpu_relax();
     }

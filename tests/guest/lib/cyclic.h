@@ -52,7 +52,10 @@ static inline void cyclic_tick(struct cyclic *c)
     }
 }
 
-/* The same with this library's traps and local APIC (cyclictask.c). */
+/*
+ * The same with this library's traps and local APIC (cyclictask.c).  With a
+ * word "accel=" that is not icount, the TSC is measured against the timer.
+ */
 void cyclic_task_begin(struct cyclic *cyclic, uint64_t period);
 
 #endif

@@ -169,6 +169,7 @@ void apic_init(void);                   /* this CPU, in the mode of args */
 bool apic_is_x2(void);
 uint32_t apic_read(uint32_t reg);
 void apic_write(uint32_t reg, uint32_t value);
+uint64_t timer_scale(void);     /* timer (divided by 1) to TSC, 32.32; 2 ms */
 uint32_t apic_id(void);
 void apic_icr(uint32_t dest, uint32_t low);
 uint64_t apic_icr_read(void);           /* destination in the high half */
