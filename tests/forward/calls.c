@@ -4,9 +4,6 @@
 
 #include "forward.h"
 
-#define VA          0x10000000      /* of a mirrored page */
-#define FRAME       0x46010000      /* in the window */
-
 static void fill(char *to, size_t n, int seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -112,6 +109,8 @@ void test_unmap(void)
     CHECK_EQ(scf_map(&p, 0x700010000000, FRAME, 1, 3), -EINVAL);
     CHECK_EQ(scf_map(&p, 0x50000000, FRAME, 1, 3), -EINVAL);
     CHECK_EQ(scf_map(&p, VA, FRAME, ~0ull, 3), -EINVAL);
+    CHECK_EQ(scf_map(&p, VA, FRAMES_END - 4096, 2, 3), -EINVAL);
+    CHECK_EQ(scf_map(&p, VA, SCF2_QUEUES, 1, 3), -EINVAL);
     CHECK_EQ(scf_map(&p, VA, FRAME, 1, 3), 0);
     CHECK_EQ(scf_exec(&p), 0);
     CHECK_EQ(ask(1, 1, VA, 1), -EFAULT);

@@ -7,6 +7,9 @@
 
 #define O_CREAT     0100
 #define O_RDWR      02
+#define VA          0x10000000      /* of a mirrored page */
+#define FRAME       0x46010000      /* in the window */
+#define FRAMES_END  0x49e00000      /* what is behind them is for queues */
 
 extern struct process p, many[SCF3_SLOTS];
 extern char text[8192], back[8192];

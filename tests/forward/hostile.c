@@ -26,11 +26,15 @@ static void scribble_slot(void)
     scribble((uint32_t *)slot, sizes[draw(3)], SCRIBBLE_ALL);
 }
 
-/* Results that are not the call's, from before RT looks until it has. */
+/*
+ * Results that are not the call's, from before RT looks until it has, and a
+ * CPU that is not GP's.
+ */
 static void lie(void)
 {
     struct scf_slot *slot = &link.own[draw(4)];
 
+    wire_set(&link.own[0].head.running, draw(RT_LOCAL_ID + 2));
     for (uint32_t n = 0; n < FLOOD; n++) {
         slot->replies[n % SCF3_ENTRIES].result = draw(8000);
         cpu_relax();

@@ -22,9 +22,13 @@ void test_next_process(void)
 
     begin(&p);
     CHECK_EQ(ask(2, at(name), O_CREAT | O_RDWR, 0), 3);
+    CHECK_EQ(scf_map(&p, VA, FRAME, 1, 3), 0);
     scf_detach(&p.scf);
     begin(&p);
     CHECK_EQ(ask(1, 3, at(text), 1), -EBADF);
+    p.mirrored = true;
+    CHECK_EQ(ask(1, 1, VA, 1), -EFAULT);
+    p.mirrored = false;
     CHECK_EQ(ask(87, at(name), 0, 0), 0);
     end(&p);
 }

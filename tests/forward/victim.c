@@ -52,14 +52,16 @@ static void call_anything(void)
     static const uint16_t numbers[] = { 0, 1, 2, 4, 8, 87,
                                         SCF3_CALL_NULL, SCF3_CALL_NULL };
     static const uint8_t modes[] = { SCF3_MODE_UIPI, SCF3_MODE_IRQ,
-                                     SCF3_MODE_POSTED, SCF3_MODE_POLL };
+                                     SCF3_MODE_POSTED, SCF3_MODE_POLL,
+                                     SCF3_MODE_IPI };
+    int n = arg_number("two", 0) ? 4 : 5;   /* F40 */
     unsigned number = numbers[random64(&seed) % 8];
     uint64_t to = (uint64_t)buffer.text, bytes = random64(&seed) % MOST;
     bool path = number == 2 || number == 4 || number == 87;
     long result;
 
-    scf_set_modes(&current->scf, modes[random64(&seed) % 4],
-                  modes[random64(&seed) % 4], 0);
+    scf_set_modes(&current->scf, modes[random64(&seed) % n],
+                  modes[random64(&seed) % n], 0);
     result = ask(number, path ? (uint64_t)name : 3,
                  number == 2 ? O_CREAT | O_RDWR : to, bytes);
     calls++;

@@ -146,6 +146,16 @@ static void exec_with_threads(void)
     exit_group(9);
 }
 
+/* Nor do they run in the new program's memory, which takes its time. */
+static void exec_longer(void)
+{
+    char *const argv[] = { "cyclictest", "30", "1000", "20", NULL };
+
+    start_threads();
+    execve("cyclictest", argv);
+    exit_group(9);
+}
+
 static void exit_with_threads(void)
 {
     start_threads();
@@ -161,6 +171,7 @@ static void die_with_threads(void)
 static void threads_end(void)
 {
     CHECK_EQ(status_of(exec_with_threads), 0);
+    CHECK_EQ(status_of(exec_longer), 0);
     CHECK_EQ(status_of(exit_with_threads), 0);
     CHECK_EQ(status_of(die_with_threads), 11);
 }

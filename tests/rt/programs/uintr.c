@@ -225,7 +225,7 @@ static void nobody_posts_to_the_next(void)
 /* Neither a fork nor an exec has its parent's handler. */
 static void look_for_handler(void)
 {
-    exit_group(uintr_sender(gettid(), 1) != -ESRCH);
+    exit_group(uintr_sender(gettid(), 1) != -ESRCH || testui());
 }
 
 static void child_has_none(void)
@@ -248,6 +248,52 @@ static void exec_has_none(void)
     CHECK_EQ(status_of(exec_with_handler), 0);
 }
 
+/* ---- another process ---- */
+
+static void nothing(void *unused __attribute__((unused)))
+{
+}
+
+/* Threads are numbered one after the other: the next one of all. */
+static long next_tid(void)
+{
+    struct pthread t;
+
+    thread_create(&t, nothing, NULL);
+    thread_join(&t);
+    return t.tid + 1;
+}
+
+static void change_program(void)
+{
+    char *argv[] = { "cyclictest", "30", "1000", "20", NULL };
+
+    begin_receiving();
+    sleep_for(5 * MILLISECOND);
+    execve("cyclictest", argv);
+}
+
+static void post_to_another_program(void)
+{
+    long tid = next_tid(), index;
+
+    if (!fork()) {
+        change_program();
+    }
+    sleep_for(2 * MILLISECOND);
+    index = uintr_sender(tid, 5);
+    if (index > 0) {
+        senduipi(index);
+        sleep_for(15 * MILLISECOND);
+        senduipi(index);                /* #GP */
+    }
+}
+
+static void nobody_posts_to_another_program(void)
+{
+    CHECK_EQ(status_of(post_to_another_program), 11);
+}
+
 const struct check_case cases[] = {
     { "RT7-one-that-spins", to_one_that_spins },
     { "RT7-one-that-sleeps", to_one_that_sleeps },
@@ -255,6 +301,7 @@ const struct check_case cases[] = {
     { "RT7-mask-is-kept", mask_is_kept },
     { "RT7-each-its-own", each_gets_its_own },
     { "RT8-nobody-posts-to-the-next", nobody_posts_to_the_next },
+    { "RT8-another-program", nobody_posts_to_another_program },
     { "RT8-child-has-none", child_has_none },
     { "RT8-exec-has-none", exec_has_none },
     { 0 }
