@@ -336,4 +336,5 @@ void shadow_gone(struct process *p)
     thread_leave_space();
     space_destroy(&p->space);
     p->thread = NULL;
+    shadows_retry();
 }

@@ -56,6 +56,7 @@ static long renew(struct process *p)
     files_close_all(&p->files);
     files_init(&p->files);
     shadow_unmap_all(p);
+    shadows_retry();
     return 0;
 }
 

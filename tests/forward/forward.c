@@ -30,6 +30,7 @@ const struct test tests[] = {
     { "F46-posted", test_posted },
     { "F44-policy", test_policy },
     { "F37-parked", test_parked },
+    { "F37-end-of-pipe", test_end_of_pipe },
     { "F30-next-process", test_next_process },
     { "F41-many", test_many },
     { "F2-fork", test_fork },

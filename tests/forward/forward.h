@@ -45,6 +45,7 @@ void test_handshake(void);
 void test_next_process(void);
 void test_many(void);
 void test_all_at_once(void);
+void test_end_of_pipe(void);
 void test_own_half(void);
 void test_epochs(void);
 void test_forged_count(void);

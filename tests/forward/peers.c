@@ -58,17 +58,23 @@ void test_many(void)
     }
 }
 
-/* As so many threads would: none of them waits before all have asked. */
+/* As a thread would that has not begun to wait. */
+static struct scf_call *ask_later(struct scf_caller *c, unsigned n,
+                                  struct scf_request entry)
+{
+    struct scf_call *call = &c->calls[n];
+
+    call->held = true;
+    call->done = 0;
+    call->deadline = UINT64_MAX;
+    call->token = scf_put(c, n, &entry);
+    return call;
+}
+
 static void ask_at_once(struct scf_caller *c)
 {
     for (unsigned n = 0; n < SCF3_CALLS; n++) {
-        struct scf_request entry = { .call = SCF3_CALL_NULL };
-        struct scf_call *call = &c->calls[n];
-
-        call->held = true;
-        call->done = 0;
-        call->deadline = UINT64_MAX;
-        call->token = scf_put(c, n, &entry);
+        ask_later(c, n, (struct scf_request) { .call = SCF3_CALL_NULL });
     }
 }
 
@@ -104,6 +110,51 @@ void test_all_at_once(void)
         run_as(&many[i]);
         end(&many[i]);
     }
+}
+
+/* Two that have both ends of a pipe; the first one keeps that to read. */
+static void share_pipe(struct process *writer)
+{
+    int32_t ends[2];
+
+    begin(&p);
+    CHECK_EQ(ask(22, at(ends), 0, 0), 0);
+    CHECK_EQ(ends[1], 4);
+    begin(writer);
+    run_as(&p);
+    CHECK_EQ(scf_fork(&p, writer), 0);
+    CHECK_EQ(ask(3, ends[1], 0, 0), 0);
+}
+
+/* F37: who waits for another process is not left alone when that goes. */
+static void check_end_of_pipe(void (*go)(struct process *))
+{
+    struct scf_request entry = { .call = 0, .args = { 3, 0, 10 } };
+    struct process *writer = &many[1];
+    struct scf_call *call;
+
+    share_pipe(writer);
+    call = ask_later(&p.scf, 0, entry);
+    scf_notify(&p.scf, SCF3_MODE_IRQ);
+    CHECK(WAIT_FOR(wire_word(&p.scf.peer->head.parked)));
+    run_as(writer);
+    go(writer);
+    run_as(&p);
+    CHECK(WAIT_FOR((irq_window(), call->done)));
+    CHECK_EQ(call->result, 0);
+    call->held = false;
+    end(&p);
+}
+
+static void go_without_a_word(struct process *of)
+{
+    scf_detach(&of->scf);
+}
+
+void test_end_of_pipe(void)
+{
+    check_end_of_pipe(end);
+    check_end_of_pipe(go_without_a_word);
 }
 
 /* F20: the server's half is there to be read. */
