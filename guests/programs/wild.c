@@ -109,6 +109,17 @@ static bool send_far(struct queue *q __attribute__((unused)))
     return false;
 }
 
+/* The new program asks again, and is given an empty one (F16). */
+static bool become_another(struct queue *q)
+{
+    char *argv[] = { "wild", "again", NULL };
+    uint64_t at = (uint64_t)&argv;
+
+    queue_call(q, SCF2_STAT, at, at, 0);
+    execve("wild", argv);
+    return false;
+}
+
 static bool keep_rules(struct queue *q)
 {
     static const char line[] = "wild: served\n";
@@ -123,6 +134,7 @@ static const struct {
 } ways[] = {
     { forge_counts }, { keep_lock }, { write_anything }, { point_anywhere },
     { take_frames }, { send_beside, SIGSEGV }, { send_far, SIGSEGV },
+    { become_another },
 };
 
 /* In a process of its own; the parent's queue is not the child's. */
@@ -137,10 +149,23 @@ static int run(bool (*fn)(struct queue *q))
     return pid > 0 && waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
+static int again(void)
+{
+    struct queue q;
+
+    return queue_open(&q) || *queue_half(&q, SCF_META_REQ_INDEX) ||
+           !keep_rules(&q);
+}
+
 int main(int argc, char **argv)
 {
     struct queue own;
-    int failed = queue_open(&own) != 0;
+    int failed;
+
+    if (argc > 1 && !strcmp(argv[1], "again")) {
+        return again();
+    }
+    failed = queue_open(&own) != 0;
 
     rounds = argc > 1 ? number(argv[1]) : ROUNDS;
     for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
