@@ -6,6 +6,7 @@
 #include "hw/core/cpu.h"
 #include "hw/i386/apic.h"
 #include "hw/i386/apic-msidef.h"
+#include "hw/i386/x86.h"
 #include "hw/pci/msi.h"
 #include "system/cpu-timers.h"
 #include "inject.h"
@@ -89,10 +90,16 @@ static bool nobody_has(uint32_t dest)
            !apic_by_initial_id(dest);
 }
 
-static void post_unlocked(APICCommonState *apic, uint8_t vector)
+/* True if it is for this sender to ring. */
+static bool put_unlocked(APICCommonState *apic, uint8_t vector)
 {
     qatomic_or(&apic->posted[vector >> 5], 1U << (vector & 31));
-    if (!qatomic_xchg(&apic->posted_any, 1)) {
+    return !qatomic_xchg(&apic->posted_any, 1);
+}
+
+static void post_unlocked(APICCommonState *apic, uint8_t vector)
+{
+    if (put_unlocked(apic, vector)) {
         ring(CPU(apic->cpu));
     }
 }
@@ -125,6 +132,55 @@ static void record_icr(APICCommonState *apic, uint32_t dest, uint8_t vector)
     apic->icr[1] = in_x2apic_mode(apic) ? dest : dest << 24;
 }
 
+/*
+ * A router decides under the big lock, which is the first thing that a CPU
+ * wants that has been rung: it would find it taken and sleep.  So what a
+ * router injects is rung for when the lock is free again.
+ */
+static __thread struct {
+    bool open;
+    CPUState *ring;
+} routed;
+
+static bool route(CPUState *sender, uint32_t dest, uint8_t vector)
+{
+    bool found;
+
+    routed.open = true;
+    found = uintr_route(sender, dest, vector);
+    routed.open = false;
+    if (routed.ring) {
+        ring(routed.ring);
+        routed.ring = NULL;
+    }
+    return found;
+}
+
+static bool is_admitted(InterruptSource from, uint32_t apic_id, uint8_t vector)
+{
+    uint32_t limit = X86_MACHINE(qdev_get_machine())->apic_id_limit;
+    g_autofree uint32_t *to = g_new0(uint32_t, DIV_ROUND_UP(limit, 32));
+    InterruptSource outer = x86_source_enter(from.kind, from.id);
+
+    to[apic_id / 32] = 1u << apic_id % 32;
+    x86_admit_message(to, APIC_DM_FIXED, vector);
+    x86_source_leave(outer);
+    return to[apic_id / 32];
+}
+
+/* False if it is to go the way of all messages. */
+static bool post_routed(InterruptSource from, uint32_t apic_id, uint8_t vector)
+{
+    APICCommonState *target = routed.open && !routed.ring ?
+                              find_unlocked(apic_id) : NULL;
+
+    if (target && is_admitted(from, apic_id, vector) &&
+        put_unlocked(target, vector)) {
+        routed.ring = CPU(target->cpu);
+    }
+    return target;
+}
+
 void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
 {
     APICCommonState *apic = uintr_apic(env_archcpu(env)), *target;
@@ -145,7 +201,7 @@ void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst)
         lost(from_cpu(env_cpu(env)), UINTR_LOSS_ILLEGAL_VECTOR);
         return;
     }
-    if (uintr_route(env_cpu(env), dest, nv)) {
+    if (route(env_cpu(env), dest, nv)) {
         return;
     }
     if (uintr_quirks(env, QUIRK_BIT(S13)) &&
@@ -193,7 +249,9 @@ static bool inject(InterruptSource from, uint32_t apic_id, uint8_t vector)
         lost(from, UINTR_LOSS_ID_CHANGED);
         return false;
     }
-    send_message(from, apic_id, vector);
+    if (!post_routed(from, apic_id, vector)) {
+        send_message(from, apic_id, vector);
+    }
     return true;
 }
 
