@@ -133,6 +133,8 @@ static long shadow_call(struct process *p, uint64_t call, const uint64_t *a)
     case SHADOW_MAIL:
         shadows_mail();
         return 0;
+    case SHADOW_ALONE:
+        return thread_is_alone();
     case SCF3_CALL_MAP:
         return shadow_map(p, a);
     case SCF3_CALL_UNMAP:

@@ -216,6 +216,11 @@ static void give_way(bool to_equals)
     }
 }
 
+bool thread_is_alone(void)
+{
+    return highest() <= PRIORITY_IDLE;
+}
+
 static bool slice_over(void)
 {
     return ready_mask & BIT(current->priority) &&

@@ -72,6 +72,7 @@ bool thread_block(uint64_t until);
 void thread_wake(struct thread *thread);
 void thread_set_priority(struct thread *thread, int priority);
 void thread_yield(void);        /* to its equals */
+bool thread_is_alone(void);     /* no other is ready to run */
 /* Take interrupts, and let more urgent threads run. */
 void thread_pause(void);
 struct frame *thread_frame(struct thread *thread);  /* of ring 3 */

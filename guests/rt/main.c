@@ -7,6 +7,7 @@
  * With "trespass=1" RT then reaches for memory that is not its own.
  */
 #include "memmap.h"
+#include "remote.h"
 #include "rt.h"
 
 #define ROOM            400
@@ -70,6 +71,7 @@ static void run_commands(void)
 {
     static char text[ROOM] = "hello";
     uint32_t before, kept;
+    uint64_t halts;
     char *next;
 
     if (arg_given("run")) {
@@ -79,6 +81,7 @@ static void run_commands(void)
     rt_start();
     thread_set_priority(thread_current(), PRIORITY_USUAL);  /* as theirs */
     before = frames();
+    halts = rt_halts();
     for (char *command = text; *command; command = next) {
         next = end_of(command);
         if (*next) {
@@ -88,6 +91,7 @@ static void run_commands(void)
         run_command(command);
     }
     wait_for_others();
+    printf("# the CPU has halted %lu times\n", rt_halts() - halts);
     kept = wait_for_kept();
     printf("# %u frames are kept\n", kept);
     CHECK_EQ(frames() + kept, before);

@@ -8,12 +8,16 @@
 
 #define TICK            (5 * MILLISECOND)
 #define REPLY_CLASS     2       /* of the vectors 32-47 (link.h) */
+#define AWAKE           (50 * MICROSECOND)
+#define SPINS           8       /* before it looks for another thread */
 
 static int pollers;             /* processes whose replies nobody notifies */
 static struct thread *replier;
 static int awaited;             /* priority of the most urgent who waits */
 static bool outranked;          /* the replier, by the thread that runs */
 static bool hushed;             /* the other side has no credit (RT12) */
+static uint64_t rests_at;       /* a CPU with nothing to do (F49) */
+static uint64_t halts;
 
 bool rt_alone;
 
@@ -70,6 +74,7 @@ void rt_replies(unsigned urgency)
 static void await(int urgency)
 {
     awaited = urgency > awaited ? urgency : awaited;
+    rests_at = clock_now() + AWAKE;
     work_at_least_for(urgency);
 }
 
@@ -117,7 +122,19 @@ void remote_start(void)
     }
 }
 
-/* Replies that come without an interrupt are looked for instead of a rest. */
+static void spin(void)
+{
+    sti();
+    for (int i = 0; i < SPINS; i++) {
+        cpu_relax();
+    }
+    cli();
+}
+
+/*
+ * Replies that come without an interrupt are looked for instead of a rest;
+ * the others are waited for awake, as long as they may come soon.
+ */
 void thread_idle(void)
 {
     if (pollers) {
@@ -125,9 +142,17 @@ void thread_idle(void)
         scf_work();
         cpu_relax();
         irq_window();
+    } else if (clock_now() < rests_at) {
+        spin();
     } else {
+        halts++;
         asm volatile("sti; hlt; cli" : : : "memory");
     }
+}
+
+uint64_t rt_halts(void)
+{
+    return halts;
 }
 
 static void set_polls(struct process *p, bool polls)

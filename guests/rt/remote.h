@@ -10,6 +10,7 @@
 
 void remote_start(void);
 long remote_call(unsigned call, const uint64_t *a);
+uint64_t rt_halts(void);        /* how often the CPU has (F49) */
 
 void remote_attach(struct process *p);
 void remote_detach(struct process *p);

@@ -14,6 +14,7 @@ unsigned priority = 1;
 uint64_t patience = 2 * SPIN_TICKS; /* ticks before it looks by itself */
 
 #define HELD        2               /* vectors up to 47 */
+#define RESTS       100
 
 static struct uitte table[1];
 
@@ -44,6 +45,16 @@ void rt_hush(bool hush)
     write_cr8(hush ? HELD : 0);
 }
 
+/* Awake, and open to what tells. */
+static void rest(const volatile int *done)
+{
+    sti();
+    for (int i = 0; i < RESTS && !*done; i++) {
+        cpu_relax();
+    }
+    cli();
+}
+
 void rt_block(volatile int *done)
 {
     uint64_t limit = rdtsc() + patience;
@@ -52,15 +63,18 @@ void rt_block(volatile int *done)
 
     while (!*done && !killed) {
         tick();
-        irq_window();
         if (polled) {
+            irq_window();
             scf_poll(&current->scf);
-        } else if (rdtsc() > limit) {
+            cpu_relax();
+        } else {
+            rest(done);
+        }
+        if (!polled && !*done && rdtsc() > limit) {
             looked++;
             look();
             limit = rdtsc() + patience / 8;
         }
-        cpu_relax();
     }
 }
 

@@ -25,5 +25,6 @@
 #define SHADOW_TELL     602             /* SCF3_MODE_* but those of ring 3 */
 #define SHADOW_RENEW    603
 #define SHADOW_MAIL     604             /* messages have been posted to it */
+#define SHADOW_ALONE    605             /* 1: nobody else is to run */
 
 #endif

@@ -9,7 +9,8 @@
 #include "insns.h"
 #include "old.h"
 
-#define SPINS       2000            /* before it sleeps */
+#define SPINS       1000            /* before it asks whether it may go on */
+#define TURNS       10              /* of these, before it sleeps */
 #define POLL_TURNS  4000            /* the same of a polled one */
 #define SLOW_TICKS  12000000000ull
 #define READ        0               /* its number in calls.def */
@@ -162,14 +163,24 @@ static void poll(void)
     }
 }
 
-/* Awake for a while: whoever asks again soon finds it in ring 3. */
-static void spin(void)
+static bool has_served(void)
 {
     static uint64_t before;
     const volatile uint64_t *first = &old.served, *second = &server.served;
+    uint64_t now = *first + *second;
+    bool some = now != before;
 
-    while (*first + *second != before) {
-        before = *first + *second;
+    before = now;
+    return some;
+}
+
+/* F49: awake for a while, so that whoever asks again soon finds it here. */
+static void spin(void)
+{
+    int turns = 0;
+
+    while ((turns = has_served() ? TURNS : turns - 1) > 0 &&
+           kernel(SHADOW_ALONE)) {
         for (int i = 0; i < SPINS; i++) {
             cpu_relax();
         }
