@@ -2,7 +2,8 @@
 /*
  * RT as people run it: the words "run=COMMAND,ARGUMENT,...;COMMAND,..." say
  * what, one command after the other, "hello" if there is none; the next one
- * does not wait for a command with "&" at its end.  "timeout=N" is how long
+ * does not wait for a command with "&" at its end.  How it has ended stands on
+ * RT's own console, whatever the other side shows.  "timeout=N" is how long
  * a forwarded call and the other side's beginning may take, in milliseconds.
  * With "trespass=1" RT then reaches for memory that is not its own.
  */
@@ -49,12 +50,15 @@ static uint32_t wait_for_kept(void)
 static void run_command(char *command)
 {
     size_t n = strlen(command);
+    int status;
 
     if (n && command[n - 1] == '&') {
         command[n - 1] = 0;
         CHECK(process_spawn(command, PRIORITY_USUAL) > 0);
     } else {
-        CHECK_EQ(rt_run(command), 0);
+        status = rt_run(command);
+        printf("# %s has ended with %d\n", command, status);
+        CHECK_EQ(status, 0);
     }
 }
 
