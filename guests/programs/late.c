@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * late: a process ends before its read does, and another one looks whether
- * what is read then comes into its memory (F35).  The shadow of the second
- * process must be slow (slow=1).
+ * late [exit|munmap|exec]: a process gives back the memory that a read of its
+ * will still come into, by its end or otherwise, and whoever has that memory
+ * next looks whether it does (F35).  The shadow of the second process must be
+ * slow (slow=1).
  */
 #include "libc.h"
 
@@ -15,6 +16,7 @@
 #define TRIES           100
 #define MOMENT          (SECOND / 10)
 #define TIMED_OUT       7
+#define CHANGED         8
 #define WATCH           (10 * SECOND)
 
 static bool is_other_side_there(void)
@@ -28,9 +30,8 @@ static bool is_other_side_there(void)
     return false;
 }
 
-static int read_late(void)
+static int read_late(uint8_t *buffer)
 {
-    uint8_t *buffer = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE);
     long fd = open("/late", O_RDWR_CREAT, 0600);
 
     if (!buffer || fd < 0) {
@@ -54,8 +55,8 @@ static size_t changed(const volatile uint64_t *memory)
     return n;
 }
 
-/* Those of the one that has ended are the first that are given. */
-static size_t watch(void)
+/* What was given back last is the first that is given. */
+static int watch(void)
 {
     const volatile uint64_t *memory = mmap(NULL, MEMORY,
                                            PROT_READ | PROT_WRITE);
@@ -66,26 +67,60 @@ static size_t watch(void)
         sleep_for(MOMENT);
         n = changed(memory);
     }
-    return n;
+    return n ? CHANGED : TIMED_OUT;
 }
 
-int main(void)
+static int wait_for(int pid)
 {
-    int status = -1, pid;
-    size_t n;
+    int status = -1;
 
+    return waitpid(pid, &status, 0) == pid ? exit_code(status) : -1;
+}
+
+static int read_and_give_back(const char *how)
+{
+    char *argv[] = { "late", "watch", NULL };
+    uint8_t *buffer = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE);
+    int result = read_late(buffer);
+
+    if (result == TIMED_OUT && !strcmp(how, "munmap")) {
+        munmap(buffer, BUFFER);
+        return watch();
+    }
+    if (result == TIMED_OUT && !strcmp(how, "exec")) {
+        execve("late", argv);
+        return 4;
+    }
+    return result;
+}
+
+static int result_of(const char *how)
+{
+    int pid = fork(), result;
+
+    if (!pid) {
+        exit_group(read_and_give_back(how));
+    }
+    result = wait_for(pid);
+    return result == TIMED_OUT && !strcmp(how, "exit") ? watch() : result;
+}
+
+int main(int argc, char **argv)
+{
+    const char *how = argc > 1 ? argv[1] : "exit";
+    int result;
+
+    if (!strcmp(how, "watch")) {
+        return watch();
+    }
     if (!is_other_side_there()) {
         return 1;
     }
-    pid = fork();
-    if (!pid) {
-        exit_group(read_late());
-    }
-    if (waitpid(pid, &status, 0) != pid || exit_code(status) != TIMED_OUT) {
-        printf("late: the reader ended with %x\n", status);
+    result = result_of(how);
+    if (result != TIMED_OUT && result != CHANGED) {
+        printf("late: the reader ended with %d\n", result);
         return 2;
     }
-    n = watch();
-    printf("RESULT late words changed %lu\n", n);
-    return n != 0;
+    printf("RESULT late %s changed %d\n", how, result == CHANGED);
+    return result == CHANGED;
 }
