@@ -271,6 +271,12 @@ static void take_notifications_of(VirtIOMailbox *m, unsigned cpu)
     }
 }
 
+/* A peer in this process has left none for CPUs that are not of self. */
+static unsigned cpus_to_look_at(VirtIOMailbox *m)
+{
+    return m->local ? m->apic_count : MAILBOX_MAX_CPUS;
+}
+
 void mailbox_take_signals(VirtIOMailbox *m)
 {
     if (!m->running) {
@@ -278,7 +284,7 @@ void mailbox_take_signals(VirtIOMailbox *m)
     }
     take_rings(m);
     if (qatomic_xchg(&m->signals->notified, 0)) {
-        for (unsigned cpu = 0; cpu < MAILBOX_MAX_CPUS; cpu++) {
+        for (unsigned cpu = 0; cpu < cpus_to_look_at(m); cpu++) {
             take_notifications_of(m, cpu);
         }
     }
