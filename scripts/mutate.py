@@ -90,8 +90,9 @@ def mechanical(file, text):
     found = []
 
     def add(kind, offset, old, new):
-        line = text.count("\n", 0, offset) + 1
-        found.append(Mutant(f"{file}:{line}: {kind} {' '.join(old.split())[:60]}",
+        line = text.count("\n", 0, offset)
+        where = f" in {text.splitlines()[line].strip()}" if kind.startswith("change") else ""
+        found.append(Mutant(f"{file}:{line + 1}: {kind} {' '.join(old.split())[:60]}{where}",
                             file, old, new, offset))
 
     for start, end in in_functions(code):

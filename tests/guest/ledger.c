@@ -127,7 +127,10 @@ static void test_stored(void)
 /* As an allocator does that clears what it hands out. */
 static void test_cleared(void)
 {
+    extern char ledger_clear[];
+
     begin();
+    printf("STORE AT 0x%lx\n", (uint64_t)ledger_clear);
     recv_upid->low |= SN;
     post(2);
     asm volatile(".globl ledger_clear; ledger_clear: movq $0, 8(%0)"
