@@ -64,6 +64,7 @@ static void life(void)
 static void memory(void)
 {
     run_well("memory");
+    run_well("memory_pie");
 }
 
 static void faults(void)
