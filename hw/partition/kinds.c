@@ -14,7 +14,7 @@
 #include "partition.h"
 
 static const char *const pci_kinds[] = {
-    "e1000", "e1000e", "edu", "ich9-ahci", "nvme", "pci-serial", "qemu-xhci",
+    "e1000", "e1000e", "edu", "ich9-ahci", "nvme", "qemu-xhci",
     "rtl8139",
 };
 

@@ -159,6 +159,19 @@ static void test_first_dma_to_mmio(void)
     CHECK_EQ(AGENT->result, LIVE);
 }
 
+/* A device has no local APIC, whoever's turn it is: a register stays. */
+static void test_first_dma_to_apic(void)
+{
+    if (!edu_find()) {
+        skip("no edu device");
+    }
+    for (int round = 0; round < 4; round++) {
+        edu_dma_to((void *)(APIC_BASE + APIC_SVR), 4);
+        rt_does(AGENT_LOAD4, APIC_BASE + APIC_SVR, 0);
+        CHECK_EQ(AGENT->result, 0x1ff);
+    }
+}
+
 /* What the first partition puts at the same place does not come between. */
 static void test_first_bar(void)
 {
@@ -303,6 +316,7 @@ const struct test tests[] = {
     { "rt-wide-bar", test_rt_wide_bar },
     { "first-mmio", test_first_mmio },
     { "first-dma-to-mmio", test_first_dma_to_mmio },
+    { "first-dma-to-apic", test_first_dma_to_apic },
     { "first-moves-a-base-address", test_first_bar },
     { "first-dma-to-config", test_first_dma_to_config },
     { "rt-msi-to-ram", test_rt_msi_to_ram },
