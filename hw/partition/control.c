@@ -9,7 +9,6 @@
 #include "qemu/bitops.h"
 #include "qemu/log.h"
 #include "exec/address-spaces.h"
-#include "hw/core/cpu.h"
 #include "../trace.h"
 #include "farbell/partition.h"
 #include "partition.h"
@@ -19,12 +18,13 @@ QEMU_BUILD_BUG_ON(PARTITION_STOPPED != PART_STATE_STOPPED ||
                   PARTITION_CRASHED != PART_STATE_CRASHED);
 
 /*
- * Only from RAM, as the CPU that asks sees it: a load from a device has side
- * effects, and one from a guard would be a violation.
+ * Only from RAM: a load from a device has side effects, and one from a guard
+ * would be a violation.  The order may be DMA of a device, while any CPU is
+ * current.
  */
 static bool copy_ram(uint64_t at, uint8_t *to, uint64_t size)
 {
-    AddressSpace *as = current_cpu ? current_cpu->as : &address_space_memory;
+    AddressSpace *as = &address_space_memory;
     RCU_READ_LOCK_GUARD();
 
     while (size) {

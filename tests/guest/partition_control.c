@@ -5,6 +5,7 @@
  * which lies in this partition's memory.
  */
 #include "attack.h"
+#include "device.h"
 #include "uintr.h"
 #include "farbell/partition.h"
 
@@ -184,6 +185,22 @@ static void test_refused(void)
     CHECK(rt_lives());
 }
 
+/* An order by a device finds the same: whoever's turn it is does not matter. */
+static void test_device_orders(void)
+{
+    static const uint32_t order = PART_LOAD;
+
+    if (!edu_find()) {
+        skip("no edu device");
+    }
+    CHECK_EQ(load(AGENT_MEMORY, 64, ~0ull), PART_STATUS_SOURCE);
+    CHECK_EQ(command(0), PART_STATUS_COMMAND);
+    edu_dma_from(&order, sizeof(order));
+    edu_dma_to((void *)(CONTROL + PART_REG_COMMAND), sizeof(order));
+    CHECK_EQ(get4(PART_REG_STATUS), PART_STATUS_SOURCE);
+    CHECK(rt_lives());
+}
+
 /* An image as large as the memory. */
 static void test_largest(void)
 {
@@ -218,6 +235,7 @@ const struct test tests[] = {
     { "P22-load-start-stop", test_life },
     { "P22-reload", test_reload },
     { "P23-refused", test_refused },
+    { "P23-device-orders", test_device_orders },
     { "P23-largest", test_largest },
     { "P21-not-for-the-second", test_rt },
     { "P22-crashed", test_crash },

@@ -188,17 +188,27 @@ void edu_ack(void)
 }
 
 /* From the device's own buffer, which holds zeroes; it takes 100 ms. */
-void edu_dma_to(const volatile void *to, uint64_t size)
+static void edu_dma(uint64_t from, uint64_t to, uint64_t size, uint64_t way)
 {
     volatile uint64_t *dma = (volatile uint64_t *)edu_register(EDU_DMA);
 
-    dma[0] = EDU_BUFFER;
-    dma[1] = (uint64_t)to;
+    dma[0] = from;
+    dma[1] = to;
     dma[2] = size;
-    dma[3] = EDU_DMA_RUN | EDU_DMA_TO_MEMORY;
+    dma[3] = EDU_DMA_RUN | way;
     while (dma[3] & EDU_DMA_RUN) {
         cpu_relax();
     }
+}
+
+void edu_dma_from(const volatile void *from, uint64_t size)
+{
+    edu_dma((uint64_t)from, EDU_BUFFER, size, 0);
+}
+
+void edu_dma_to(const volatile void *to, uint64_t size)
+{
+    edu_dma(EDU_BUFFER, (uint64_t)to, size, EDU_DMA_TO_MEMORY);
 }
 
 volatile void *edu_registers(void)

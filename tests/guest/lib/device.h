@@ -42,6 +42,7 @@ void edu_use_msi(uint32_t dest, int vector);
 void edu_use_intx(void);
 void edu_raise(void);
 void edu_ack(void);
+void edu_dma_from(const volatile void *from, uint64_t size);
 void edu_dma_to(const volatile void *to, uint64_t size);
 volatile void *edu_registers(void);
 
