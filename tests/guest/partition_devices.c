@@ -29,6 +29,8 @@ const char *const test_group = "/partition/holes";
 #define EDU_DMA_COMMAND 0x98
 #define EDU_BUFFER      0x40000
 #define EDU_DMA_GO_TO_RAM 3
+#define EDU_DMA_INTERRUPT 4
+#define EDU_DMA_DONE    0x100
 
 static volatile uint64_t victim __attribute__((aligned(16))) =
     0x1122334455667788;
@@ -162,6 +164,8 @@ static void test_first_dma_to_mmio(void)
 /* A device has no local APIC, whoever's turn it is: a register stays. */
 static void test_first_dma_to_apic(void)
 {
+    uint32_t own = apic_read(APIC_SVR);
+
     if (!edu_find()) {
         skip("no edu device");
     }
@@ -169,6 +173,7 @@ static void test_first_dma_to_apic(void)
         edu_dma_to((void *)(APIC_BASE + APIC_SVR), 4);
         rt_does(AGENT_LOAD4, APIC_BASE + APIC_SVR, 0);
         CHECK_EQ(AGENT->result, 0x1ff);
+        CHECK_EQ(apic_read(APIC_SVR), own);
     }
 }
 
@@ -204,12 +209,12 @@ static void test_first_dma_to_config(void)
     CHECK_EQ(AGENT->result & 0xff, 0x5a);
 }
 
-static void own_dma(uint64_t to)
+static void own_dma(uint64_t to, uint32_t more)
 {
     rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_FROM, EDU_BUFFER);
     rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_TO, to);
     rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_COUNT, 8);
-    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_COMMAND, EDU_DMA_GO_TO_RAM);
+    rt_does(AGENT_STORE, OWN_BAR + EDU_DMA_COMMAND, EDU_DMA_GO_TO_RAM | more);
     do {
         rt_does(AGENT_LOAD, OWN_BAR + EDU_DMA_COMMAND, 0);
     } while (AGENT->result & 1);
@@ -220,10 +225,10 @@ static void test_rt_dma(void)
     uint64_t own = AGENT_MEMORY + 0x20000;
 
     rt_does(AGENT_STORE, own, 0x12345678);
-    own_dma((uint64_t)&victim);
+    own_dma((uint64_t)&victim, 0);
     printf("# EXPECT-DMA rt 0x%lx\n", (uint64_t)&victim);
     CHECK_EQ(victim, 0x1122334455667788);
-    own_dma(own);
+    own_dma(own, 0);
     rt_does(AGENT_LOAD, own, 0);
     CHECK_EQ(AGENT->result, 0);         /* the device's buffer */
 }
@@ -233,11 +238,11 @@ static void test_rt_dma_to_config(void)
     volatile uint8_t *first = (volatile uint8_t *)FIRST_CONFIG + INTERRUPT_LINE;
 
     *first = 0x5a;
-    own_dma((uint64_t)first);
+    own_dma((uint64_t)first, 0);
     printf("# EXPECT-DMA rt 0x%lx\n", (uint64_t)first);
     CHECK_EQ(*first, 0x5a);
     rt_does(AGENT_STORE1, OWN_CONFIG + INTERRUPT_LINE, 0x5a);
-    own_dma(OWN_CONFIG + INTERRUPT_LINE);
+    own_dma(OWN_CONFIG + INTERRUPT_LINE, 0);
     printf("# EXPECT-DMA rt 0x%llx\n", OWN_CONFIG + INTERRUPT_LINE);
     rt_does(AGENT_LOAD4, OWN_CONFIG + INTERRUPT_LINE, 0);
     CHECK_EQ(AGENT->result & 0xff, 0x5a);
@@ -254,6 +259,22 @@ static void test_rt_msi_to_ram(void)
     rt_does(AGENT_STORE, OWN_BAR + EDU_ACK, 1);
     rt_does(AGENT_STORE, OWN_CONFIG + MSI, 0);
     CHECK_EQ(victim, 0x1122334455667788);
+}
+
+/* A message with the address of a register is none, whoever's turn it is. */
+static void test_rt_msi_to_register(void)
+{
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI + 4, APIC_BASE + APIC_TPR);
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI + 8, 0);
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI + 12, 0x20);
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI, MSI_ENABLE);
+    own_dma(AGENT_MEMORY + 0x20000, EDU_DMA_INTERRUPT);
+    rt_does(AGENT_STORE, OWN_BAR + EDU_ACK, EDU_DMA_DONE);
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI, 0);
+    rt_does(AGENT_STORE, OWN_CONFIG + MSI + 12, 0);
+    CHECK_EQ(apic_read(APIC_TPR), 0);
+    rt_does(AGENT_LOAD4, APIC_BASE + APIC_TPR, 0);
+    CHECK_EQ(AGENT->result, 0);
 }
 
 /* INTx is the first partition's, so the device's goes nowhere (P6). */
@@ -322,6 +343,7 @@ const struct test tests[] = {
     { "rt-msi-to-ram", test_rt_msi_to_ram },
     { "rt-device-dma", test_rt_dma },
     { "rt-dma-to-config", test_rt_dma_to_config },
+    { "rt-msi-to-register", test_rt_msi_to_register },
     { "rt-intx", test_rt_intx },
     { "rt-device-reset", test_rt_reset },
     {}
