@@ -81,6 +81,10 @@ def conditions(code, start, end):
         yield first, last - 1
 
 
+def is_silent(silent, offset):
+    return any(first <= offset < last for first, last in silent)
+
+
 def is_nowhere(code, start, token):
     return token.group() == "0" and NOWHERE.search(code, start, start + token.end() + 1)
 
@@ -95,6 +99,7 @@ def mechanical(file, text):
         found.append(Mutant(f"{file}:{line + 1}: {kind} {' '.join(old.split())[:60]}{where}",
                             file, old, new, offset))
 
+    silent = [m.span() for m in re.finditer(SILENT.pattern + r"[^;{}]*;", code)]
     for start, end in in_functions(code):
         for m in statements(code, start, end):
             if not SILENT.match(m.group()):
@@ -104,7 +109,7 @@ def mechanical(file, text):
             add("negate", first, text[first:last], f"!({text[first:last]})")
         for pattern, neighbours in SWAPS:
             for m in re.finditer(pattern, code[start:end]):
-                if is_nowhere(code, start, m):
+                if is_nowhere(code, start, m) or is_silent(silent, start + m.start()):
                     continue
                 for new in neighbours or [number(m.group())]:
                     add(f"change to '{new.strip()}':", start + m.start(), m.group(), new)
