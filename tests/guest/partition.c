@@ -482,6 +482,8 @@ const struct test tests[] = {
     { "rt-ports", test_rt_ports },
     { "rt-reset-ports", test_rt_reset_ports },
     { "rt-ipis", test_rt_ipis },
+    /* Once an ID has been changed, no SENDUIPI takes the way without lock. */
+    { "first-senduipi", test_first_senduipi },
     { "rt-forged-id", test_rt_forges },
     { "rt-msi-by-store", test_rt_stores_msi },
     { "rt-allowed-vector", test_rt_may_send },
@@ -489,7 +491,6 @@ const struct test tests[] = {
     { "first-page-outside", test_first_walk },
     { "first-ipis", test_first_ipis },
     { "first-msi-by-store", test_first_msi },
-    { "first-senduipi", test_first_senduipi },
     { "first-allowed-vector", test_first_may_send },
     { "logical-ids", test_logical_ids },
     { "rt-x2apic-ipis", test_rt_x2apic },
