@@ -25,7 +25,7 @@ static bool all_processes_gone(void)
 /* Orphans may need a little longer. */
 static void check_all_back(void)
 {
-    for (int i = 0; i < 100 && !all_processes_gone(); i++) {
+    for (int i = 0; i < 2000 && !all_processes_gone(); i++) {
         thread_block(clock_now() + MILLISECOND);
     }
     CHECK(all_processes_gone());

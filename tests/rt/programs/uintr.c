@@ -266,10 +266,13 @@ static long next_tid(void)
 
 static void change_program(void)
 {
-    char *argv[] = { "cyclictest", "30", "1000", "20", NULL };
+    char *argv[] = { "cyclictest", "80", "1000", "20", NULL };
 
+    clear();
     begin_receiving();
-    sleep_for(5 * MILLISECOND);
+    while (!got[5]) {
+        sleep_for(MILLISECOND / 10);
+    }
     execve("cyclictest", argv);
 }
 
@@ -280,12 +283,12 @@ static void post_to_another_program(void)
     if (!fork()) {
         change_program();
     }
-    sleep_for(2 * MILLISECOND);
-    index = uintr_sender(tid, 5);
-    if (index > 0) {
-        senduipi(index);
-        sleep_for(15 * MILLISECOND);
-        senduipi(index);                /* #GP */
+    while ((index = uintr_sender(tid, 5)) == -ESRCH) {
+        sleep_for(MILLISECOND / 10);
+    }
+    for (int i = 0; i < 40; i++) {      /* the other lives for 80 ms */
+        senduipi(index);                /* #GP as soon as its program is another */
+        sleep_for(MILLISECOND);
     }
 }
 
