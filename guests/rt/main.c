@@ -75,7 +75,7 @@ static void run_commands(void)
 {
     static char text[ROOM] = "hello";
     uint32_t before, kept;
-    uint64_t halts;
+    uint64_t halts, told;
     char *next;
 
     if (arg_given("run")) {
@@ -86,6 +86,7 @@ static void run_commands(void)
     thread_set_priority(thread_current(), PRIORITY_USUAL);  /* as theirs */
     before = frames();
     halts = rt_halts();
+    told = scf_told;
     for (char *command = text; *command; command = next) {
         next = end_of(command);
         if (*next) {
@@ -95,7 +96,8 @@ static void run_commands(void)
         run_command(command);
     }
     wait_for_others();
-    printf("# the CPU has halted %lu times\n", rt_halts() - halts);
+    printf("# the CPU has halted %lu times, and was told %lu times\n",
+           rt_halts() - halts, scf_told - told);
     kept = wait_for_kept();
     printf("# %u frames are kept\n", kept);
     CHECK_EQ(frames() + kept, before);

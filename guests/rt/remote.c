@@ -9,7 +9,6 @@
 #define TICK            (5 * MILLISECOND)
 #define REPLY_CLASS     2       /* of the vectors 32-47 (link.h) */
 #define AWAKE           (50 * MICROSECOND)
-#define SPINS           8       /* before it looks for another thread */
 
 static int pollers;             /* processes whose replies nobody notifies */
 static struct thread *replier;
@@ -122,32 +121,26 @@ void remote_start(void)
     }
 }
 
-static void spin(void)
+/* Some replies come without an interrupt, others may come soon. */
+static bool is_awake(void)
 {
-    sti();
-    for (int i = 0; i < SPINS; i++) {
-        cpu_relax();
-    }
-    cli();
+    return pollers || clock_now() < rests_at;
 }
 
-/*
- * Replies that come without an interrupt are looked for instead of a rest;
- * the others are waited for awake, as long as they may come soon.
- */
+/* F49, F50: as long as it is awake it looks for replies instead of a rest. */
 void thread_idle(void)
 {
-    if (pollers) {
-        scf_look();
-        scf_work();
-        cpu_relax();
-        irq_window();
-    } else if (clock_now() < rests_at) {
-        spin();
-    } else {
+    if (!is_awake()) {
         halts++;
         asm volatile("sti; hlt; cli" : : : "memory");
+        return;
     }
+    do {
+        scf_look_awake();
+        cpu_relax();
+        irq_window();
+    } while (thread_is_alone() && is_awake());
+    scf_look_no_more(PRIORITY_IDLE);
 }
 
 uint64_t rt_halts(void)

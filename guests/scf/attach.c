@@ -9,6 +9,7 @@
 static struct link link;
 static bool there;                  /* the mailbox is */
 static struct scf_caller *callers[SCF3_SLOTS];
+static uint32_t epochs[SCF3_SLOTS]; /* the last one of who had the slot */
 static uint64_t attached, pending;  /* slots: in use, with something to do */
 static int last;                    /* slot that had a piece done */
 
@@ -172,6 +173,35 @@ void scf_running(unsigned priority)
     }
 }
 
+/* Replies that nobody has looked at. */
+static uint64_t replied(void)
+{
+    uint64_t some = 0;
+
+    for (uint64_t slots = attached; slots; slots &= slots - 1) {
+        int slot = __builtin_ctzll(slots);
+
+        if (wire_word(&link.peer[slot].head.made) != callers[slot]->taken) {
+            some |= 1ull << slot;
+        }
+    }
+    return some;
+}
+
+void scf_look_awake(void)
+{
+    scf_running(SCF3_RUNNING_LOOKS);
+    pending |= replied();
+    scf_work();
+}
+
+void scf_look_no_more(unsigned priority)
+{
+    scf_running(priority);
+    wire_fence();
+    look_at(replied());
+}
+
 static int free_slot(void)
 {
     return ~attached ? __builtin_ctzll(~attached) : -1;
@@ -191,8 +221,9 @@ int scf_attach(struct scf_caller *c, uint64_t name)
     callers[slot] = c;
     attached |= 1ull << slot;
     c->slot = slot;
+    c->epoch = epochs[slot];
     c->own = &link.own[slot];
-    scf_set_modes(c, SCF3_MODE_UIPI, SCF3_MODE_UIPI, SCF3_POLICY_ALWAYS);
+    scf_set_modes(c, SCF3_MODE_UIPI, SCF3_MODE_UIPI, SCF3_POLICY_ASLEEP);
     scf_open(c, c->own, &link.peer[slot], name);
     return 0;
 }
@@ -201,6 +232,7 @@ void scf_detach(struct scf_caller *c)
 {
     if (c->own) {
         scf_close(c);
+        epochs[c->slot] = c->epoch;
         callers[c->slot] = NULL;
         attached &= ~(1ull << c->slot);
         pending &= attached;

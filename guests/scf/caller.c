@@ -47,7 +47,7 @@ void scf_open(struct scf_caller *c, struct scf_slot *own,
               const struct scf_slot *peer, uint64_t process)
 {
     *c = (struct scf_caller) { .own = own, .peer = peer, .slot = c->slot,
-                               .mode = c->mode };
+                               .mode = c->mode, .epoch = c->epoch };
     own->head.process = process;
     open_again(c);
 }

@@ -50,7 +50,10 @@ struct scf_caller {
 
 extern uint64_t scf_timeout;        /* ns */
 
-/* Open a slot for a process; its two halves are at @own and @peer. */
+/*
+ * Open a slot for a process; its two halves are at @own and @peer.  c->slot
+ * is its number, c->epoch the last one that was shown there, or 0.
+ */
 void scf_open(struct scf_caller *c, struct scf_slot *own,
               const struct scf_slot *peer, uint64_t process);
 void scf_close(struct scf_caller *c);
@@ -106,6 +109,12 @@ void scf_tick(void);
 extern uint64_t scf_told;           /* how often it has */
 /* At each change of threads: the priority of the one that runs (F44). */
 void scf_running(unsigned priority);
+/*
+ * F50: a look at all slots by who shows that it looks, and the end of that;
+ * what came last is told then as if it had been announced.
+ */
+void scf_look_awake(void);
+void scf_look_no_more(unsigned priority);
 
 /* ---- Defined by who knows the link: attach.c, or a test ---- */
 

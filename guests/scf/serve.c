@@ -68,7 +68,7 @@ static bool has_room(struct scf_server *s)
     return waiting < SCF3_ENTRIES;
 }
 
-/* F44 */
+/* F44, F50: of a reply that has been made */
 static bool asks_for_notice(const struct scf_server *s,
                             const struct scf_request *r)
 {
@@ -77,6 +77,9 @@ static bool asks_for_notice(const struct scf_server *s,
         return false;
     case SCF3_POLICY_OUTRANKS:
         return r->priority > wire_word(s->running);
+    case SCF3_POLICY_ASLEEP:
+        wire_fence();
+        return wire_word(s->running) != SCF3_RUNNING_LOOKS;
     default:
         return true;
     }

@@ -77,6 +77,12 @@ static inline void wire_set(uint32_t *at, uint32_t value)
     __atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
 
+/* What this side shows is seen before it looks at what the other shows. */
+static inline void wire_fence(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 /* Whole words, each read once. */
 static inline void wire_copy(void *to, const void *from, size_t bytes)
 {

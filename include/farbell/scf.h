@@ -102,10 +102,12 @@
 #define SCF3_HEAD_MADE              0x10    /* entries, free running */
 #define SCF3_HEAD_TAKEN             0x14    /* of the other page's entries */
 #define SCF3_HEAD_REPLY             0x18    /* requester's: how to reply */
-#define SCF3_HEAD_RUNNING           0x1c    /* requester's: priority */
+#define SCF3_HEAD_RUNNING           0x1c    /* requester's: priority, or: */
 #define SCF3_HEAD_PROCESS           0x20    /* 64 bits, requester's: its name */
 #define SCF3_HEAD_PARKED            0x28    /* server's: a bit for each call */
 #define SCF3_HEAD_SIZE              0x30
+
+#define SCF3_RUNNING_LOOKS          0xffffffff  /* for replies (F50) */
 
 /* SCF3_HEAD_STATE (F23) */
 #define SCF3_STATE_NONE             0       /* nobody is here */
@@ -126,6 +128,7 @@
 #define SCF3_POLICY_ALWAYS          0x00
 #define SCF3_POLICY_OUTRANKS        0x10    /* when the waiter does */
 #define SCF3_POLICY_NEVER           0x20
+#define SCF3_POLICY_ASLEEP          0x30    /* when it does not look (F50) */
 
 /* A request (F22) */
 #define SCF3_REQ_TOKEN              0x00    /* 64 bits */

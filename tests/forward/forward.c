@@ -29,6 +29,7 @@ const struct test tests[] = {
     { "F40-polled", test_polled },
     { "F46-posted", test_posted },
     { "F44-policy", test_policy },
+    { "F50-awake", test_awake },
     { "F37-parked", test_parked },
     { "F37-end-of-pipe", test_end_of_pipe },
     { "F30-next-process", test_next_process },

@@ -12,6 +12,7 @@ volatile bool killed;
 uint64_t looked;                    /* how often nobody told */
 unsigned priority = 1;
 uint64_t patience = 2 * SPIN_TICKS; /* ticks before it looks by itself */
+uint32_t turns_awake = UINT32_MAX;
 
 #define HELD        2               /* vectors up to 47 */
 #define RESTS       100
@@ -55,12 +56,27 @@ static void rest(const volatile int *done)
     cli();
 }
 
+/* F50 */
+static void look_until(const volatile int *done)
+{
+    for (uint32_t i = 0; i < turns_awake && !*done && !killed; i++) {
+        tick();
+        scf_look_awake();
+        cpu_relax();
+        irq_window();
+    }
+    scf_look_no_more(0);
+}
+
 void rt_block(volatile int *done)
 {
     uint64_t limit = rdtsc() + patience;
-    bool polled = (current->scf.own->head.reply & SCF3_REPLY_MODE) ==
-                  SCF3_MODE_POLL;
+    uint32_t how = current->scf.own->head.reply;
+    bool polled = (how & SCF3_REPLY_MODE) == SCF3_MODE_POLL;
 
+    if ((how & SCF3_REPLY_POLICY) == SCF3_POLICY_ASLEEP) {
+        look_until(done);
+    }
     while (!*done && !killed) {
         tick();
         if (polled) {
@@ -194,6 +210,7 @@ void begin(struct process *p)
 {
     *p = (struct process) { 0 };
     CHECK_EQ(scf_attach(&p->scf, 1), 0);
+    scf_set_modes(&p->scf, SCF3_MODE_UIPI, SCF3_MODE_UIPI, SCF3_POLICY_ALWAYS);
     run_as(p);
     CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
 }

@@ -5,6 +5,7 @@
 #define IDLE_TICKS  15000000        /* longer than GP's spinning */
 #define PHASE_TICKS 370000
 #define POLLED_TICKS 1000000        /* a tenth of GP's tick */
+#define PHASES      600             /* turns: longer than a call takes */
 #define BELL_TICKS  3000000         /* less than a third */
 
 static void check_mode(unsigned request, unsigned reply)
@@ -118,6 +119,40 @@ void test_policy(void)
     CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
     CHECK_EQ(looked, 2);
     priority = 1;
+    end(&p);
+}
+
+static void ask_asleep_after(uint32_t turns, int calls)
+{
+    turns_awake = turns;
+    for (int i = 0; i < calls; i++) {
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+    }
+}
+
+/*
+ * F50: who looks is not told, who rests is; and what comes in the moment
+ * between, whichever it is, waits for no tick.
+ */
+void test_awake(void)
+{
+    uint64_t told;
+
+    begin(&p);
+    scf_set_modes(&p.scf, SCF3_MODE_UIPI, SCF3_MODE_UIPI, SCF3_POLICY_ASLEEP);
+    looked = 0;
+    told = scf_told;
+    ask_asleep_after(UINT32_MAX, 50);
+    if (!arg_number("two", 0)) {    /* GP is quicker than the look there */
+        CHECK(scf_told - told < 25);
+    }
+    told = scf_told;
+    ask_asleep_after(0, 50);
+    CHECK(scf_told - told >= 50);
+    for (uint32_t turns = 1; turns < PHASES; turns++) {
+        ask_asleep_after(turns, 1);
+    }
+    CHECK_EQ(looked, 0);
     end(&p);
 }
 

@@ -15,6 +15,7 @@ struct process {
 extern struct process *current;
 extern volatile bool killed;
 extern uint64_t looked, patience;
+extern uint32_t turns_awake;        /* with SCF3_POLICY_ASLEEP */
 extern unsigned priority;
 
 #define LITE_TICK   1000000         /* rt_now(): it renews credit (F48) */

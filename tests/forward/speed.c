@@ -19,7 +19,7 @@ static const char *const stages[STAGES] = {
 
 struct mode {
     const char *name;
-    unsigned mode;
+    unsigned mode, policy;
     uint32_t n, best;
     uint32_t ticks[CALLS];
     uint32_t best_stages[STAGES];       /* of the best turn */
@@ -29,6 +29,7 @@ static uint32_t turn[STAGES][TURN];
 
 static struct mode modes[] = {
     { "poll", SCF3_MODE_POLL }, { "uipi", SCF3_MODE_UIPI },
+    { "uipi-asleep", SCF3_MODE_UIPI, SCF3_POLICY_ASLEEP },
     { "irq", SCF3_MODE_IRQ }, { "posted", SCF3_MODE_POSTED },
     { "ipi", SCF3_MODE_IPI },
 };
@@ -81,7 +82,7 @@ static void note_turn(struct mode *m)
 
 static void take_turn(struct mode *m)
 {
-    scf_set_modes(&p.scf, m->mode, m->mode, SCF3_POLICY_ALWAYS);
+    scf_set_modes(&p.scf, m->mode, m->mode, m->policy);
     ask(SCF3_CALL_NULL, 0, 0, 0);
     for (int i = 0; i < TURN; i++) {
         uint64_t start = rdtsc();
@@ -110,7 +111,7 @@ static void report(struct mode *m)
 static void test_speed(void)
 {
     uint32_t n = arg_number("n", 500);
-    int count = arg_number("modes", arg_number("two", 0) ? 4 : 5);
+    int count = arg_number("modes", arg_number("two", 0) ? 5 : 6);
 
     begin(&p);
     looked = 0;
