@@ -23,43 +23,50 @@
 #include "where.h"
 
 #define UPID_ALIGN 64
+#define LINES (TARGET_PAGE_SIZE / UPID_ALIGN)
 /* A guest may make up as many as it likes. */
 #define MOST_UPIDS 4096
 
-typedef struct Watched {
-    uint64_t linear;                /* when it was first seen */
-    void *host;
-} Watched;
+/* A page with UPIDs; it stays for ever. */
+typedef struct WatchedPage {
+    uint64_t ram;
+    char *host;
+    uint64_t lines;                 /* a bit for each place of a UPID */
+    uint64_t linear[LINES];         /* when each was first seen */
+} WatchedPage;
 
 const UintrObserver *uintr_observer;
 
-static GHashTable *upids;           /* RAM address of a UPID -> Watched */
-static GHashTable *pages;           /* RAM addresses of their pages */
+static GHashTable *pages;           /* RAM address -> WatchedPage */
+static unsigned upids;
 static QemuMutex lock;
 
-static uint64_t *boxed(uint64_t value)
+static unsigned line_of(uint64_t address)
 {
-    return g_memdup2(&value, sizeof(value));
+    return (address & ~TARGET_PAGE_MASK) / UPID_ALIGN;
+}
+
+/* Every store to such a page asks: without the lock for those of late. */
+static WatchedPage *find_page(ram_addr_t ram)
+{
+    static WatchedPage *lately[64];
+    uint64_t key = ram & TARGET_PAGE_MASK;
+    WatchedPage **slot = &lately[(key >> TARGET_PAGE_BITS) % ARRAY_SIZE(lately)];
+    WatchedPage *page = qatomic_load_acquire(slot);
+
+    if (!page || page->ram != key) {
+        QEMU_LOCK_GUARD(&lock);
+        page = g_hash_table_lookup(pages, &key);
+        if (page) {
+            qatomic_store_release(slot, page);
+        }
+    }
+    return page;
 }
 
 static bool page_is_watched(ram_addr_t page)
 {
-    uint64_t key = page & TARGET_PAGE_MASK;
-    QEMU_LOCK_GUARD(&lock);
-
-    return g_hash_table_contains(pages, &key);
-}
-
-static bool find_upid(uint64_t ram, Watched *upid)
-{
-    Watched *found;
-    QEMU_LOCK_GUARD(&lock);
-
-    found = g_hash_table_lookup(upids, &ram);
-    if (found) {
-        *upid = *found;
-    }
-    return found;
+    return find_page(page);
 }
 
 uint64_t uintr_rip_of(CPUX86State *env, uintptr_t ra)
@@ -84,29 +91,42 @@ static void tell(const UintrStore *store, uint64_t linear)
     UINTR_TELL(store, store);
 }
 
+static void on_store_to(const WatchedPage *page, unsigned line, CPUState *cs,
+                        ram_addr_t addr, ram_addr_t size, uintptr_t ra)
+{
+    CPUX86State *env = cs ? cpu_env(cs) : NULL;
+    ram_addr_t upid = page->ram + line * UPID_ALIGN;
+    ram_addr_t first = MAX(addr, upid);
+    UintrStore store = {
+        .cpu = cs, .rip = env ? uintr_rip_of(env, ra) : 0,
+        .host = page->host + line * UPID_ALIGN, .offset = first - upid,
+        .size = MIN(addr + size, upid + UPID_ALIGN) - first,
+    };
+
+    if (env && ra) {
+        x86_uintr_point(env, UINTR_POINT_STORE, ra);
+    }
+    tell(&store, page->linear[line]);
+}
+
 static void on_store(CPUState *cs, ram_addr_t addr, ram_addr_t size,
                      uintptr_t ra)
 {
-    CPUX86State *env = cs ? cpu_env(cs) : NULL;
-    Watched found;
+    ram_addr_t next;
 
-    if (env && env_archcpu(env)->uintr.own_access) {
+    if (cs && env_archcpu(cpu_env(cs))->uintr.own_access) {
         return;
     }
-    for (ram_addr_t upid = QEMU_ALIGN_DOWN(addr, UPID_ALIGN);
-         upid < addr + size; upid += UPID_ALIGN) {
-        if (find_upid(upid, &found)) {
-            ram_addr_t first = MAX(addr, upid);
-            UintrStore store = {
-                .cpu = cs, .rip = env ? uintr_rip_of(env, ra) : 0,
-                .host = found.host, .offset = first - upid,
-                .size = MIN(addr + size, upid + UPID_ALIGN) - first,
-            };
+    for (ram_addr_t at = addr; at < addr + size; at = next) {
+        const WatchedPage *page = find_page(at);
+        unsigned first = line_of(at), last;
 
-            if (env && ra) {
-                x86_uintr_point(env, UINTR_POINT_STORE, ra);
+        next = MIN((at | ~TARGET_PAGE_MASK) + 1, addr + size);
+        last = line_of(next - 1);
+        for (unsigned i = first; page && i <= last; i++) {
+            if (qatomic_load_acquire(&page->lines) >> i & 1) {
+                on_store_to(page, i, cs, addr, size, ra);
             }
-            tell(&store, found.linear);
         }
     }
 }
@@ -119,22 +139,39 @@ static const TLBWatch watch = {
 static void start_watching(void)
 {
     qemu_mutex_init(&lock);
-    upids = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
-    pages = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    pages = g_hash_table_new(g_int64_hash, g_int64_equal);
     qatomic_store_release(&tlb_watch, &watch);
 }
 
-/* True if the page was not watched before. */
-static bool remember(uint64_t ram, Watched upid)
+static WatchedPage *new_page(uint64_t ram, char *host)
 {
+    WatchedPage *page = g_new0(WatchedPage, 1);
+
+    page->ram = ram;
+    page->host = host;
+    g_hash_table_insert(pages, &page->ram, page);
+    return page;
+}
+
+/* True if the page was not watched before. */
+static bool remember(uint64_t ram, uint64_t linear, char *host)
+{
+    uint64_t key = ram & TARGET_PAGE_MASK;
+    unsigned line = line_of(ram);
+    WatchedPage *page;
+    bool is_new;
     QEMU_LOCK_GUARD(&lock);
 
-    if (g_hash_table_contains(upids, &ram) ||
-        g_hash_table_size(upids) >= MOST_UPIDS) {
+    page = g_hash_table_lookup(pages, &key);
+    is_new = !page;
+    if (upids >= MOST_UPIDS || (page && page->lines >> line & 1)) {
         return false;
     }
-    g_hash_table_insert(upids, boxed(ram), g_memdup2(&upid, sizeof(upid)));
-    return g_hash_table_add(pages, boxed(ram & TARGET_PAGE_MASK));
+    page = page ?: new_page(key, host - (ram - key));
+    page->linear[line] = linear;
+    qatomic_store_release(&page->lines, page->lines | 1ULL << line);
+    upids++;
+    return is_new;
 }
 
 /* Every post asks: most ask for one that was asked for just before. */
@@ -163,7 +200,7 @@ void uintr_watch_upid(uint64_t linear, void *host)
         start_watching();
         g_once_init_leave(&once, 1);
     }
-    if (ram != RAM_ADDR_INVALID && remember(ram, (Watched) { linear, host })) {
+    if (ram != RAM_ADDR_INVALID && remember(ram, linear, host)) {
         tlb_protect_code(ram);
     }
 }

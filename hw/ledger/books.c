@@ -17,6 +17,17 @@ uint64_t ledger_pir(const LedgerUpid *u)
     return u->host ? le64_to_cpu(qatomic_read(pir_of(u))) : 0;
 }
 
+uint64_t ledger_progress(const LedgerUpid *u)
+{
+    return qatomic_read(&u->sender.sent) + qatomic_read(&u->receiver.takes) +
+           qatomic_read(&u->stores);
+}
+
+bool ledger_under_way(const LedgerUpid *u)
+{
+    return qatomic_read(&u->sender.sent) != qatomic_read(&u->receiver.seen);
+}
+
 LedgerUpid *ledger_new_upid(UintrLedger *l, void *host)
 {
     LedgerUpid *u = qemu_memalign(64, sizeof(*u));

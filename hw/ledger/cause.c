@@ -54,8 +54,8 @@ static CPUState *receiver_of(UintrLedger *l, LedgerUpid *u)
 /* A device's NDST has the format that its driver told: here the usual one. */
 static Case case_of(UintrLedger *l, LedgerUpid *u, uint64_t low, uint64_t pir)
 {
-    const LedgerPost *sent = &u->last_sent;
-    uint32_t ndst = sent->under_way ? sent->ndst :
+    const LedgerPost *sent = &u->sender.last_sent;
+    uint32_t ndst = ledger_under_way(u) ? sent->ndst :
                     extract64(low, UPID_NDST_SHIFT, UPID_NDST_BITS);
     CPUState *sender = sent->cpu >= 0 ? qemu_get_cpu(sent->cpu) : NULL;
     bool x2apic = in_x2apic_mode(sender ?: first_cpu);
@@ -76,7 +76,7 @@ static LedgerCpu *books(const Case *c, CPUState *cs)
 
 static bool since_sent(const Case *c, int64_t time)
 {
-    return time && time >= c->u->last_sent.time;
+    return time && time >= c->u->sender.last_sent.time;
 }
 
 static LedgerFinding nothing(void)
@@ -102,9 +102,9 @@ static LedgerFinding ask_sn(const Case *c)
 static LedgerFinding ask_reused(const Case *c)
 {
     bool on = c->low & UPID_ON;
-    const LedgerPost *post = on ? &c->u->last_sent : &c->u->last_post;
+    const LedgerPost *post = on ? &c->u->sender.last_sent : &c->u->sender.last_post;
 
-    if (!c->receiver || !post->made || (on && !post->under_way) ||
+    if (!c->receiver || !post->made || (on && !ledger_under_way(c->u)) ||
         c->u->attached <= post->time) {
         return nothing();
     }
@@ -146,9 +146,9 @@ static bool is_format(const Case *c)
 
 static LedgerFinding ask_lost(const Case *c)
 {
-    const LedgerPost *sent = &c->u->last_sent;
+    const LedgerPost *sent = &c->u->sender.last_sent;
 
-    if (!sent->under_way || !sent->is_lost) {
+    if (!ledger_under_way(c->u) || !sent->is_lost) {
         return nothing();
     }
     if (sent->loss == UINTR_LOSS_PEER_GONE) {
@@ -168,7 +168,7 @@ static LedgerFinding ask_lost(const Case *c)
 
 static LedgerFinding ask_stale(const Case *c)
 {
-    if (!c->u->last_sent.under_way || !c->receiver || !c->target ||
+    if (!ledger_under_way(c->u) || !c->receiver || !c->target ||
         c->target == c->receiver) {
         return nothing();
     }
@@ -187,7 +187,7 @@ static LedgerFinding ask_stolen(const Case *c)
 {
     LedgerCpu *at = c->target ? books(c, c->target) : NULL;
 
-    if (!c->u->last_sent.under_way || !at || !at->took ||
+    if (!ledger_under_way(c->u) || !at || !at->took ||
         at->took == c->u || !since_sent(c, at->took_at)) {
         return nothing();
     }
@@ -250,15 +250,15 @@ static LedgerFinding irq_finding(const Case *c, const LedgerIrq *irq, int cpu)
               "the IDT took the notification 0x%x on CPU %d, where UINV was "
               "0x%x: set UINV to NV when the task is switched in, and look at "
               "PIR; a kernel that receives by its own handler must clear ON",
-              c->u->last_sent.nv, cpu, irq->uinv);
+              c->u->sender.last_sent.nv, cpu, irq->uinv);
 }
 
 static LedgerFinding ask_irq(const Case *c)
 {
     const LedgerIrq *irq = c->target ?
-        &books(c, c->target)->idt[c->u->last_sent.nv] : NULL;
+        &books(c, c->target)->idt[c->u->sender.last_sent.nv] : NULL;
 
-    return c->u->last_sent.under_way && irq && since_sent(c, irq->time) ?
+    return ledger_under_way(c->u) && irq && since_sent(c, irq->time) ?
            irq_finding(c, irq, c->target->cpu_index) : nothing();
 }
 
@@ -266,7 +266,7 @@ static LedgerFinding ask_dropped(const Case *c)
 {
     LedgerCpu *at = c->target ? books(c, c->target) : NULL;
 
-    if (!c->u->last_sent.under_way || !at || !since_sent(c, at->dropped_at)) {
+    if (!ledger_under_way(c->u) || !at || !since_sent(c, at->dropped_at)) {
         return nothing();
     }
     return IN(UINTR_STALL_CAUSE_DROPPED, c->target->cpu_index,

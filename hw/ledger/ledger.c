@@ -138,6 +138,7 @@ static void machine_done(Notifier *notifier, void *data)
                     "books stay empty");
     }
     l->exact = !qemu_tcg_mttcg_enabled();
+    ledger_start_time();
     uintr_observe(&ledger_observer);
     if (l->stall_after) {
         ledger_start_clock(l);

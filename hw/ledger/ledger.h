@@ -89,7 +89,6 @@ typedef struct LedgerPost {
     int16_t cpu;            /* -1: a device */
     uint8_t nv;
     bool made;
-    bool under_way;         /* sent, and PIR was not taken since */
     bool is_lost;
     UintrLoss loss;
 } LedgerPost;
@@ -112,19 +111,23 @@ struct LedgerUpid {
     uint64_t linear[LEDGER_ALIASES];
     uint64_t expected;      /* PIR by the books, while CPUs take turns */
     LedgerStore last_store;
-    LedgerPost last_post, last_sent;
+    uint64_t stores;        /* to PIR */
     int64_t attached;       /* WRMSR of IA32_UINTR_PD named it; 0: never */
-    uint64_t progress;      /* notifications, takes and stores to PIR */
-    LedgerWait began;       /* by the first post since it was empty */
     LedgerWait wait;
     uint64_t causes_injected[LEDGER_CAUSE__MAX];
     uint64_t causes_discarded[LEDGER_CAUSE__MAX];
     LedgerColumn stored_in, stored_out;
+    /* Either side writes to cache lines of its own. */
     struct {
         LedgerColumn posted, coalesced;
+        uint64_t sent;      /* notifications */
+        LedgerPost last_post, last_sent;
+        LedgerWait began;   /* by the first post since it was empty */
     } QEMU_ALIGNED(64) sender;
     struct {
         LedgerColumn taken, coalesced, delivered, injected, discarded;
+        uint64_t takes;
+        uint64_t seen;      /* notifications sent when it took last */
     } QEMU_ALIGNED(64) receiver;
 };
 
@@ -203,6 +206,10 @@ LedgerUpid *ledger_upid(UintrLedger *l, LedgerCpu *c, void *host);
 /* All CPUs stand still, or it is one of those that take turns. */
 void ledger_settle(LedgerUpid *u, uint64_t pir);
 uint64_t ledger_pir(const LedgerUpid *u);
+/* Notifications, takes and stores to PIR. */
+uint64_t ledger_progress(const LedgerUpid *u);
+/* A notification was sent, and PIR was not taken since. */
+bool ledger_under_way(const LedgerUpid *u);
 LedgerLine ledger_line(UintrLedger *l, LedgerUpid *u, int vector);
 bool ledger_adds_up(const LedgerLine *line);
 void ledger_inject(LedgerUpid *u, int vector, LedgerCause cause);
@@ -228,9 +235,14 @@ void ledger_replace(UintrLedger *l, LedgerCpu *c, uint64_t rr, void *host,
 /* ---- history.c ---- */
 
 LedgerCpu *ledger_cpu(UintrLedger *l, CPUState *cs);
-int64_t ledger_now(void);
 /* @cs is null for a device. */
 LedgerEntry *ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry);
+
+/* ---- time.c ---- */
+
+/* Once, when the accelerator is known. */
+void ledger_start_time(void);
+int64_t ledger_now(void);
 
 /* ---- clock.c: when to look ---- */
 

@@ -57,20 +57,20 @@ static void remember_post(LedgerCpu *c, LedgerUpid *u, const UintrPost *post,
 {
     uint64_t low = post->old.low;
 
-    u->last_post = (LedgerPost) {
+    u->sender.last_post = (LedgerPost) {
         .time = now, .rip = post->cpu ? cpu_env(post->cpu)->eip : 0,
         .ndst = extract64(low, UPID_NDST_SHIFT, UPID_NDST_BITS),
         .nv = extract64(low, UPID_NV_SHIFT, UPID_NV_BITS),
         .cpu = post->cpu ? post->cpu->cpu_index : -1,
-        .made = true, .under_way = post->sent,
+        .made = true,
     };
     if (post->sent) {
-        u->last_sent = u->last_post;
+        u->sender.last_sent = u->sender.last_post;
         c->sent = u;
-        qatomic_inc(&u->progress);
+        qatomic_inc(&u->sender.sent);
     }
     if (!post->old.pir && !(low & UPID_ON)) {
-        ledger_begin(&u->began, now, qatomic_read(&u->progress));
+        ledger_begin(&u->sender.began, now, ledger_progress(u));
     }
 }
 
@@ -136,8 +136,8 @@ static void on_take(CPUX86State *env, const UintrTake *take)
     }
     expect(u, 0);
     c->rr |= take->pir;
-    u->last_sent.under_way = false;
-    qatomic_inc(&u->progress);
+    qatomic_set(&u->receiver.seen, qatomic_read(&u->sender.sent));
+    qatomic_inc(&u->receiver.takes);
     c->took = u;
     c->took_at = note(env, LEDGER_TAKE, u, 0, take->pir);
     if (!take->rr) {
@@ -204,8 +204,8 @@ static void on_lost(CPUState *sender, UintrLoss why)
     LedgerUpid *u = ledger_cpu(l, sender)->sent;
 
     if (u) {
-        u->last_sent.loss = why;
-        u->last_sent.is_lost = true;
+        u->sender.last_sent.loss = why;
+        u->sender.last_sent.is_lost = true;
     }
     ledger_write(l, sender, (LedgerEntry) {
         .rip = sender ? cpu_env(sender)->eip : 0, .upid = u,
@@ -258,7 +258,7 @@ static void on_store(const UintrStore *store)
         .offset = store->offset, .size = store->size, .seen = true,
     };
     if (store->offset + store->size > UPID_PIR_OFFSET) {
-        qatomic_inc(&u->progress);
+        qatomic_inc(&u->stores);
     }
     u->last_store.time = ledger_write(l, store->cpu, (LedgerEntry) {
         .rip = store->rip, .value = store->offset, .upid = u,

@@ -65,9 +65,9 @@ static uint64_t low_of(const LedgerUpid *u)
 static bool upid_too_long(UintrLedger *l, LedgerUpid *u, int64_t now)
 {
     return u->host &&
-           too_long(l, &u->wait, &u->began,
+           too_long(l, &u->wait, &u->sender.began,
                     ledger_pir(u) || (low_of(u) & UPID_ON),
-                    qatomic_read(&u->progress), now);
+                    ledger_progress(u), now);
 }
 
 static bool cpu_too_long(UintrLedger *l, CPUState *cs, int64_t now)
@@ -106,7 +106,7 @@ static UintrWhere *where(int cpu, uint64_t rip, int64_t time)
 
 static void add_history(UintrStall *stall, const LedgerUpid *u)
 {
-    const LedgerPost *post = &u->last_post;
+    const LedgerPost *post = &u->sender.last_post;
     const LedgerStore *store = &u->last_store;
 
     if (u->aliases) {
