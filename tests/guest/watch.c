@@ -112,6 +112,21 @@ static void test_dma(void)
     CHECK_EQ(recv_upid->pir, 0);
 }
 
+/* Code beside a UPID is still executed as it was written last. */
+static void test_code(void)
+{
+    uint8_t *code = (uint8_t *)recv_upid + 0x200;
+    int (*run_it)(void) = (int (*)(void))code;
+
+    known_upid();
+    code[0] = 0xb8;                     /* MOV of a word to EAX */
+    code[5] = 0xc3;                     /* RET */
+    for (int i = 0; i < 4; i++) {
+        *(volatile uint32_t *)(code + 1) = i;
+        CHECK_EQ(run_it(), i);
+    }
+}
+
 const struct test tests[] = {
     { "plain-stores", test_plain },
     { "locked-stores", test_atomic },
@@ -119,5 +134,6 @@ const struct test tests[] = {
     { "ring-3-stores", test_ring3 },
     { "what-is-not-told", test_silent },
     { "device-writes", test_dma },
+    { "code-beside", test_code },
     {}
 };
