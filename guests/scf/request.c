@@ -128,6 +128,22 @@ static bool any_held(const struct scf_caller *c)
     return false;
 }
 
+/* RT11: it counts from its first wait on until it has left. */
+static void enter(struct scf_caller *c)
+{
+    c->threads++;
+    if (rt_priority() > c->urgency) {
+        c->urgency = rt_priority();
+    }
+}
+
+static void leave(struct scf_caller *c)
+{
+    if (!--c->threads) {
+        c->urgency = 0;
+    }
+}
+
 /* F31: until the server shows the epoch, or does not in time. */
 static long wait_for_server(struct scf_caller *c)
 {
@@ -145,9 +161,6 @@ static long claim(struct scf_caller *c, struct scf_call **call)
 {
     long error;
 
-    if (rt_priority() > c->urgency) {
-        c->urgency = rt_priority();
-    }
     while (!(error = wait_for_server(c)) && !(*call = free_call(c))) {
         if (rt_killed()) {
             return -EINTR;
@@ -168,9 +181,6 @@ static long claim(struct scf_caller *c, struct scf_call **call)
 static void release(struct scf_caller *c, struct scf_call *call)
 {
     call->held = false;
-    if (!any_held(c)) {
-        c->urgency = 0;
-    }
     c->room = 1;
     rt_wake(&c->room);
 }
@@ -229,16 +239,12 @@ static struct request request_of(struct process *p, unsigned call,
     };
 }
 
-static long carry(struct request *r)
+static long carry_claimed(struct request *r, struct scf_call *call)
 {
     struct scf_caller *c = r->caller;
     uint64_t values[SCF3_ARGS];
-    struct scf_call *call;
-    long result = claim(c, &call);
+    long result;
 
-    if (result) {
-        return result;
-    }
     r->number = call - c->calls;
     r->raw = !c->lost && rt_mirrored(r->process);
     r->epoch = c->epoch;
@@ -249,6 +255,20 @@ static long carry(struct request *r)
         c->last = call->marks;
     }
     release(c, call);
+    return result;
+}
+
+static long carry(struct request *r)
+{
+    struct scf_call *call;
+    long result;
+
+    enter(r->caller);
+    result = claim(r->caller, &call);
+    if (!result) {
+        result = carry_claimed(r, call);
+    }
+    leave(r->caller);
     return result;
 }
 
@@ -324,8 +344,11 @@ long scf_exec(struct process *p)
 long scf_fork(struct process *parent, struct process *child)
 {
     const uint64_t args[6] = { rt_caller(child)->slot };
-    long error = wait_for_server(rt_caller(child));
+    long error;
 
+    enter(rt_caller(child));
+    error = wait_for_server(rt_caller(child));
+    leave(rt_caller(child));
     return error ? error : call_server(parent, SCF3_CALL_FORK, args);
 }
 

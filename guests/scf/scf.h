@@ -34,7 +34,8 @@ struct scf_caller {
     uint32_t epoch, made, taken;
     uint32_t until;             /* replies that this turn takes */
     unsigned look;              /* the next call whose deadline is looked at */
-    unsigned urgency;           /* priority of who waits */
+    unsigned threads;           /* that are in a call */
+    unsigned urgency;           /* priority of the most urgent of them */
     uint32_t generation;        /* of the link, when the slot was opened */
     uint64_t tokens;
     uint64_t deadline;          /* of the first call, or of the opening */

@@ -35,6 +35,7 @@ const struct test tests[] = {
     { "F30-next-process", test_next_process },
     { "F41-many", test_many },
     { "F2-fork", test_fork },
+    { "RT11-fork-waits", test_fork_waits },
     { "F20-own-half", test_own_half },
     { "F29-epochs", test_epochs },
     { "F25-forged-count", test_forged_count },

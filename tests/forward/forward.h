@@ -47,6 +47,7 @@ void test_next_process(void);
 void test_many(void);
 void test_all_at_once(void);
 void test_end_of_pipe(void);
+void test_fork_waits(void);
 void test_own_half(void);
 void test_epochs(void);
 void test_forged_count(void);

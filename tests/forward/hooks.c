@@ -68,12 +68,14 @@ static void look_until(const volatile int *done)
     scf_look_no_more(0);
 }
 
+/* RT11: each who waits is known to wait. */
 void rt_block(volatile int *done)
 {
     uint64_t limit = rdtsc() + patience;
     uint32_t how = current->scf.own->head.reply;
     bool polled = (how & SCF3_REPLY_MODE) == SCF3_MODE_POLL;
 
+    CHECK(scf_waiting() >= priority);
     if ((how & SCF3_REPLY_POLICY) == SCF3_POLICY_ASLEEP) {
         look_until(done);
     }

@@ -157,6 +157,21 @@ void test_end_of_pipe(void)
     check_end_of_pipe(go_without_a_word);
 }
 
+/* RT11: the parent waits for the child's server, which has not come yet. */
+void test_fork_waits(void)
+{
+    begin(&p);
+    priority = 7;
+    CHECK_EQ(scf_attach(&many[1].scf, 2), 0);
+    CHECK_EQ(scf_fork(&p, &many[1]), 0);
+    priority = 1;
+    CHECK_EQ(scf_waiting(), 0);
+    run_as(&many[1]);
+    end(&many[1]);
+    run_as(&p);
+    end(&p);
+}
+
 /* F20: the server's half is there to be read. */
 void test_own_half(void)
 {

@@ -77,9 +77,11 @@ void meanwhile(void)
                     p->server.running);
 }
 
+/* Threads that wait for a server are from then on the next process's. */
 static void restart_requester(void)
 {
     struct process *p = any_process();
+    unsigned threads = p->caller.threads, urgency = p->caller.urgency;
 
     for (int i = 0; i < SCF3_CALLS; i++) {
         if (p->caller.calls[i].held) {
@@ -88,6 +90,8 @@ static void restart_requester(void)
     }
     scf_close(&p->caller);
     scf_open(&p->caller, p->caller.own, p->caller.peer, 1);
+    p->caller.threads = threads;
+    p->caller.urgency = urgency;
 }
 
 static void go_wrong(void)
@@ -180,6 +184,9 @@ static void check_counters(void)
                   (unsigned long long)p->caller.violations,
                   (unsigned long long)p->server.violations,
                   (unsigned long long)p->caller.strays);
+        }
+        if (p->caller.urgency) {
+            found("nobody waits, as of priority %u", p->caller.urgency);
         }
         if (kind == KIND_QUIET && (p->caller.resets || p->caller.late)) {
             found("resets where nothing went wrong");

@@ -112,8 +112,13 @@ struct scf_caller *rt_caller(struct process *p)
     return &p->caller;
 }
 
+/* RT11: replies are taken for who waits, as urgently as that is. */
 void rt_block(volatile int *done)
 {
+    if (running->process->caller.urgency < rt_priority()) {
+        found("one of priority %u waits, and %u is known", rt_priority(),
+              running->process->caller.urgency);
+    }
     if (!*done && !running->killed) {
         running->waits = done;
         to_scheduler();
