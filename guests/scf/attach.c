@@ -188,10 +188,13 @@ static uint64_t replied(void)
     return some;
 }
 
+/* Each slot has its piece before one has another, however urgent it is. */
 void scf_look_awake(void)
 {
     scf_running(SCF3_RUNNING_LOOKS);
-    pending |= replied();
+    if (!pending) {
+        pending = replied();
+    }
     scf_work();
 }
 

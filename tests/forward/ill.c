@@ -9,6 +9,9 @@
 
 const char *const test_group = "/forward/ill";
 
+#define AWAKE_TURNS 500000          /* a second, or more */
+#define SOON_TICKS  500000000
+
 static struct process p, other;
 
 /* What the process of an ill shadow is told; the other one's is served. */
@@ -73,6 +76,37 @@ static void test_looping_shadow(void)
     check_ill(-ETIMEDOUT);
 }
 
+/* Whose server has replied once, and does not come to the next process. */
+static void begin_unserved(struct process *of)
+{
+    static char text[8];
+
+    begin(of);
+    CHECK_EQ(ask(0, 0, (uint64_t)text, sizeof(text)), -ETIMEDOUT);
+    scf_detach(&of->scf);
+    CHECK_EQ(scf_attach(&of->scf, 1), 0);
+    of->scf.urgency = 60;
+}
+
+/* F50: one that finds nothing for the most urgent slot finds the others'. */
+static void test_looks_at_all(void)
+{
+    patience = SPIN_TICKS / 100;
+    begin_unserved(&p);
+    begin(&other);
+    scf_set_modes(&other.scf, SCF3_MODE_UIPI, SCF3_MODE_UIPI,
+                  SCF3_POLICY_ASLEEP);
+    turns_awake = AWAKE_TURNS;
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+        CHECK(other.scf.last.woken - other.scf.last.replied < SOON_TICKS);
+    }
+    CHECK(p.scf.state == SCF_OPENING);
+    end(&other);
+    scf_detach(&p.scf);
+    patience = 2 * SPIN_TICKS;
+}
+
 void payload_start(void)
 {
     if (!scf_start()) {
@@ -85,5 +119,6 @@ const struct test tests[] = {
     { "F6-late-server", test_late_server },
     { "F47-faulting-shadow", test_faulting_shadow },
     { "F47-looping-shadow", test_looping_shadow },
+    { "F50-looks-at-all", test_looks_at_all },
     {}
 };
