@@ -59,6 +59,8 @@ static void refuses_others(void)
 {
     check(scf_mode(SCF3_MODE_POSTED + 1, 0, 0) == -EINVAL, "request mode 5");
     check(scf_mode(0, SCF3_MODE_POSTED + 1, 0) == -EINVAL, "reply mode 5");
+    check(scf_mode(1, 1, SCF3_POLICY_ASLEEP + 0x10) == -EINVAL, "policy 4");
+    check(scf_mode(1, 1, 1) == -EINVAL, "a mode for a policy");
 }
 
 int main(int argc, char **argv)

@@ -326,7 +326,8 @@ long sys_scf_mode(struct frame *f __attribute__((unused)), const uint64_t *a)
     if (!p->attached) {
         return -ENOTCONN;
     }
-    if (a[0] > SCF3_MODE_POSTED || a[1] > SCF3_MODE_POSTED) {
+    if (a[0] > SCF3_MODE_POSTED || a[1] > SCF3_MODE_POSTED ||
+        a[2] > SCF3_POLICY_ASLEEP || a[2] & ~(uint64_t)SCF3_REPLY_POLICY) {
         return -EINVAL;
     }
     set_polls(p, a[1] == SCF3_MODE_POLL);
