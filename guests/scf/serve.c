@@ -72,13 +72,13 @@ static bool has_room(struct scf_server *s)
 static bool asks_for_notice(const struct scf_server *s,
                             const struct scf_request *r)
 {
+    wire_fence();
     switch (wire_word(&s->peer->head.reply) & SCF3_REPLY_POLICY) {
     case SCF3_POLICY_NEVER:
         return false;
     case SCF3_POLICY_OUTRANKS:
         return r->priority > wire_word(s->running);
     case SCF3_POLICY_ASLEEP:
-        wire_fence();
         return wire_word(s->running) != SCF3_RUNNING_LOOKS;
     default:
         return true;

@@ -58,6 +58,9 @@ void world_run_thread(struct thread *t);
 /* The requester's looks at its peer, which may come between (check-queue). */
 uint32_t world_word(const uint32_t *at);
 void world_copy(void *to, const void *from, size_t bytes);
+/* The server's barrier, and its look at what the requester runs. */
+void world_fence(void);
+uint32_t world_running(const uint32_t *at);
 void meanwhile(void);           /* sim.c */
 /* A peer that writes anything anywhere it may. */
 void scribble(struct scf_slot *slot);
