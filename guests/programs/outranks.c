@@ -55,6 +55,28 @@ static void compute_for(uint64_t ns)
     }
 }
 
+static void compute_a_while(void *unused __attribute__((unused)))
+{
+    set_priority(0, COMPUTES);
+    compute_for(8 * REST);
+}
+
+/* RT11: the tick comes to who waits, though nobody has done so for long. */
+static void tick_comes(void)
+{
+    struct pthread t;
+    uint64_t start;
+
+    check(!scf_mode(SCF3_MODE_UIPI, SCF3_MODE_UIPI, SCF3_POLICY_NEVER),
+          "no such mode");
+    thread_create(&t, compute_a_while, NULL);
+    sleep_for(3 * REST);
+    start = now();
+    check(!null_call(), "no call");
+    check(now() - start < 2 * REST, "the tick does not come to who waits");
+    thread_join(&t);
+}
+
 static void refuses_others(void)
 {
     check(scf_mode(SCF3_MODE_POSTED + 1, 0, 0) == -EINVAL, "request mode 5");
@@ -84,6 +106,7 @@ int main(int argc, char **argv)
     thread_join(&t[1]);
     check(late > rounds / 4, "who is less urgent is told");
     check(late < rounds + rounds / 4, "who is more urgent waits for a tick");
+    tick_comes();
     printf("RESULT outranks failures %d late %d\n", failures, late);
     return failures;
 }
