@@ -4,6 +4,7 @@
 #include "numbers.h"
 
 #define PAGE            4096
+#define SIGSEGV         11
 #define MANY            200             /* more than there can be */
 
 static volatile int shared = 1;
@@ -99,6 +100,50 @@ static void exec_fails(void)
     CHECK_EQ(execve("hello", words), -E2BIG);
     CHECK_EQ(execve((char *)8, none), -EFAULT);
     CHECK_EQ(execve("hello", (char **)8), -EFAULT);
+}
+
+/* ---- FS: a thread's own, which fork copies and exec takes away ---- */
+
+static volatile uint64_t at_fs = 0x77;
+
+static uint64_t word_at_fs(void)
+{
+    uint64_t word;
+
+    asm volatile("mov %%fs:0, %0" : "=r"(word));
+    return word;
+}
+
+static void read_fs(void)
+{
+    CHECK_EQ(word_at_fs(), 0x77);
+}
+
+static void fork_copies_fs(void)
+{
+    CHECK_EQ(call(CALL_arch_prctl, 0x1002, &at_fs), 0);
+    CHECK_EQ(status_of(read_fs), 0);
+}
+
+static void exec_with_fs(void)
+{
+    char *const argv[] = { "life", "RT6-begins-without-fs", NULL };
+
+    CHECK_EQ(call(CALL_arch_prctl, 0x1002, &at_fs), 0);
+    execve("life", argv);
+    exit_group(9);
+}
+
+/* At the base that it has is nothing. */
+static void begins_without_fs(void)
+{
+    CHECK_EQ(status_of(read_fs), SIGSEGV);
+}
+
+static void fs_is_its_own(void)
+{
+    CHECK_EQ(status_of(fork_copies_fs), 0);
+    CHECK_EQ(status_of(exec_with_fs), 0);
 }
 
 static void exec_bad_image(void)
@@ -249,6 +294,8 @@ const struct check_case cases[] = {
     { "RT5-zombies-go", zombies_go_with_their_parent },
     { "RT6-exec-fails", exec_fails },
     { "RT6-exec-bad-image", exec_bad_image },
+    { "RT6-begins-without-fs", begins_without_fs },
+    { "RT7-fs-is-its-own", fs_is_its_own },
     { "RT5-threads-end", threads_end },
     { "RT5-last-thread-counts", last_thread_counts },
     { "RT5-kill-finds", kill_finds },
