@@ -27,6 +27,8 @@ const struct test tests[] = {
     { "F4-unknown", test_unknown },
     { "F40-modes", test_modes },
     { "F40-polled", test_polled },
+    { "F42-taking", test_taking },
+    { "F41-falling-asleep", test_falling_asleep },
     { "F46-posted", test_posted },
     { "F44-policy", test_policy },
     { "F50-awake", test_awake },

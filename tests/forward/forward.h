@@ -41,7 +41,13 @@ void test_marks(void);
 void test_spoilt_upid(void);
 void test_spoilt_reply_upid(void);
 
+/* phases.c */
+void test_taking(void);
+void test_falling_asleep(void);
+
 /* peers.c */
+struct scf_call *ask_later(struct scf_caller *c, unsigned n,
+                           struct scf_request entry);
 void test_handshake(void);
 void test_next_process(void);
 void test_many(void);

@@ -59,8 +59,8 @@ void test_many(void)
 }
 
 /* As a thread would that has not begun to wait. */
-static struct scf_call *ask_later(struct scf_caller *c, unsigned n,
-                                  struct scf_request entry)
+struct scf_call *ask_later(struct scf_caller *c, unsigned n,
+                           struct scf_request entry)
 {
     struct scf_call *call = &c->calls[n];
 
