@@ -300,12 +300,24 @@ static void test_aliases(void)
         .posted = 2, .delivered = 1, .coalesced = 1 });
 }
 
+/* The first one in a handler's code. */
+static const char *uiret_of(const char *handler)
+{
+    static const uint8_t uiret[] = { 0xf3, 0x0f, 0x01, 0xec };
+
+    while (memcmp(handler, uiret, sizeof(uiret))) {
+        handler++;
+    }
+    return handler;
+}
+
 static void test_events(void)
 {
     extern char ledger_post[];
 
     begin();
     printf("POST AT 0x%lx\n", (uint64_t)ledger_post);
+    printf("UIRET AT 0x%lx\n", (uint64_t)USER(uiret_of(ui_record)));
     asm volatile("nop; .globl ledger_post; ledger_post: " SENDUIPI_RAX_BYTES
                  : : "a"(0ull) : "memory");
     deliver();
