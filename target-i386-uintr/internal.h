@@ -146,6 +146,8 @@ bool uintr_route_was(uint32_t dest);
 
 /* ---- ipi.c ---- */
 
+/* How this CPU reads NDST. */
+bool uintr_ndst_is_x2apic(CPUX86State *env);
 /* R56-R59: the notification of a post, as an ICR write of this CPU. */
 void uintr_send_notification(CPUX86State *env, uint8_t nv, uint32_t ndst);
 /* Takes the big lock; @dest is 32 bits, as apic.c decodes them. */

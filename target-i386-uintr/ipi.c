@@ -109,6 +109,14 @@ static bool in_x2apic_mode(const APICCommonState *apic)
     return apic->apicbase & MSR_IA32_APICBASE_EXTD;
 }
 
+/* R56 */
+bool uintr_ndst_is_x2apic(CPUX86State *env)
+{
+    const APICCommonState *apic = uintr_apic(env_archcpu(env));
+
+    return apic && in_x2apic_mode(apic);
+}
+
 const char *const uintr_loss_names[] = {
     [UINTR_LOSS_APIC_DISABLED] = "local APIC disabled",
     [UINTR_LOSS_ILLEGAL_VECTOR] = "illegal vector",

@@ -21,6 +21,7 @@ typedef struct UintrPost {
     UintrUpid old;
     uint8_t vector;
     bool sent;                  /* a notification follows */
+    bool x2apic;                /* the format in which NDST is read */
 } UintrPost;
 
 typedef struct UintrTake {
@@ -88,6 +89,9 @@ typedef struct UintrObserver {
 void uintr_observe(const UintrObserver *observer);
 
 extern const UintrObserver *uintr_observer;
+
+/* A device's access to a UPID in this thread is a post, and no store. */
+extern __thread bool uintr_device_posts;
 
 /*
  * Does the interrupt @vector wait in the CPU's local APIC?  *why is what holds

@@ -163,6 +163,7 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
     UINTR_TELL(post, &(UintrPost) {
         .cpu = env_cpu(env), .host = ram, .linear = entry.upid, .old = old,
         .vector = entry.vector, .sent = send,
+        .x2apic = uintr_ndst_is_x2apic(env),
     });
     if (send) {
         env_cpu(env)->mem_io_pc = ra;       /* for whoever refuses it */

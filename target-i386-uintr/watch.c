@@ -36,6 +36,7 @@ typedef struct WatchedPage {
 } WatchedPage;
 
 const UintrObserver *uintr_observer;
+__thread bool uintr_device_posts;
 
 static GHashTable *pages;           /* RAM address -> WatchedPage */
 static unsigned upids;
@@ -114,7 +115,7 @@ static void on_store(CPUState *cs, ram_addr_t addr, ram_addr_t size,
 {
     ram_addr_t next;
 
-    if (cs && env_archcpu(cpu_env(cs))->uintr.own_access) {
+    if (cs ? env_archcpu(cpu_env(cs))->uintr.own_access : uintr_device_posts) {
         return;
     }
     for (ram_addr_t at = addr; at < addr + size; at = next) {

@@ -51,14 +51,12 @@ static CPUState *receiver_of(UintrLedger *l, LedgerUpid *u)
     return NULL;
 }
 
-/* A device's NDST has the format that its driver told: here the usual one. */
 static Case case_of(UintrLedger *l, LedgerUpid *u, uint64_t low, uint64_t pir)
 {
     const LedgerPost *sent = &u->sender.last_sent;
     uint32_t ndst = ledger_under_way(u) ? sent->ndst :
                     extract64(low, UPID_NDST_SHIFT, UPID_NDST_BITS);
-    CPUState *sender = sent->cpu >= 0 ? qemu_get_cpu(sent->cpu) : NULL;
-    bool x2apic = in_x2apic_mode(sender ?: first_cpu);
+    bool x2apic = sent->made ? sent->x2apic : in_x2apic_mode(first_cpu);
 
     return (Case) {
         .l = l, .u = u, .low = low, .pir = pir,

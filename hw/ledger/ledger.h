@@ -89,6 +89,7 @@ typedef struct LedgerPost {
     int16_t cpu;            /* -1: a device */
     uint8_t nv;
     bool made;
+    bool x2apic;            /* so the sender read NDST */
     bool is_lost;
     UintrLoss loss;
 } LedgerPost;

@@ -62,7 +62,7 @@ static void remember_post(LedgerCpu *c, LedgerUpid *u, const UintrPost *post,
         .ndst = extract64(low, UPID_NDST_SHIFT, UPID_NDST_BITS),
         .nv = extract64(low, UPID_NV_SHIFT, UPID_NV_BITS),
         .cpu = post->cpu ? post->cpu->cpu_index : -1,
-        .made = true,
+        .made = true, .x2apic = post->x2apic,
     };
     if (post->sent) {
         u->sender.last_sent = u->sender.last_post;

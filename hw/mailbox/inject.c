@@ -8,6 +8,7 @@
 #include "exec/memory.h"
 #include "hw/pci/pci.h"
 #include "target/i386/uintr/inject.h"
+#include "target/i386/uintr/observe.h"
 #include "target/i386/uintr/upid.h"
 #include "../trace.h"
 #include "mailbox.h"
@@ -147,6 +148,15 @@ static bool post_to(void *host, uint8_t vector, UintrUpid *old)
            post_in_two(host, vector, old);
 }
 
+static void tell_post(VirtIOMailbox *m, void *host, UintrUpid old)
+{
+    UINTR_TELL(post, &(UintrPost) {
+        .host = host, .linear = m->r.bind_address, .old = old,
+        .vector = m->r.bind_vector, .sent = !(old.low & (UPID_ON | UPID_SN)),
+        .x2apic = m->r.bind_control & MBOX_BIND_X2APIC,
+    });
+}
+
 static bool post_in_memory(VirtIOMailbox *m, UintrUpid *old)
 {
     void *host;
@@ -158,7 +168,12 @@ static bool post_in_memory(VirtIOMailbox *m, UintrUpid *old)
         return false;
     }
     posted = post_to(host, m->r.bind_vector, old);
+    if (posted) {
+        tell_post(m, host, *old);
+    }
+    uintr_device_posts = true;
     unmap_upid(m, host);
+    uintr_device_posts = false;
     return posted;
 }
 
@@ -182,7 +197,11 @@ static bool notify_receiver(VirtIOMailbox *m, uint64_t low)
     if (!(m->r.bind_control & MBOX_BIND_X2APIC)) {
         dest = extract32(dest, UPID_NDST_XAPIC_SHIFT, 8);
     }
-    return find_own_cpu(m, &dest) && inject_local(m, dest, nv);
+    if (!find_own_cpu(m, &dest)) {
+        UINTR_TELL(lost, NULL, UINTR_LOSS_NO_APIC);
+        return false;
+    }
+    return inject_local(m, dest, nv);
 }
 
 void mailbox_post(VirtIOMailbox *m)
