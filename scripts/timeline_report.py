@@ -128,6 +128,7 @@ class Post:
         self.take = self.deliver = self.stall = None
         self.coalesced = False
         self.waits = False
+        self.why = None         # it waits; of the report's waiting
 
     @property
     def state(self):
@@ -141,7 +142,8 @@ class Post:
             + f"delivered to CPU {self.deliver['cpu']} after "
             + f"{self.deliver['time'] - self.event['time']} ns",
             "lost": lambda: f"NEVER DELIVERED ({self.stall['cause']}): {self.stall['message']}",
-            "waits": lambda: "still waits at the end",
+            "waits": lambda: "still waits at the end"
+            + (f" ({self.why['cause']}): {self.why['message']}" if self.why else ""),
             "unknown": lambda: "no delivery of it in this history",
         }[self.state]()
         return in_words(report, self.event) + "\n" + end
@@ -181,6 +183,10 @@ def follow_events(events, posts):
                 arrived.popleft().deliver = event
 
 
+def find(stalls, post):
+    return next((stall for stall in stalls if belongs(stall, post)), None)
+
+
 def belongs(stall, post):
     upid, vector = post.key
     return stall["upid"] == upid and stall["vectors"] >> vector & 1 and \
@@ -199,8 +205,9 @@ def posts_of(report):
     waiting = pending(report)
     for post in posts:
         if not post.deliver:
-            post.stall = next((stall for stall in report["stalls"] if belongs(stall, post)), None)
+            post.stall = find(report["stalls"], post)
             post.waits = post.key in waiting
+            post.why = find(report.get("waiting", []), post)
     return posts
 
 
