@@ -11,7 +11,6 @@
 #include "hw/core/cpu.h"
 #include "system/cpu-timers.h"
 #include "system/cpu-timers-internal.h"
-#include "system/runstate.h"
 #include "ledger.h"
 
 #define MEASURE_NS (2 * SCALE_MS)       /* once, for the rate */
@@ -20,23 +19,16 @@
 /* The virtual clock and the host's ticks at one moment. */
 typedef struct Reading {
     int64_t ns, ticks;
-    unsigned life;
 } Reading;
 
 static uint64_t rate;                   /* ns for each 2^32 ticks; 0: unknown */
-static unsigned life = 1;               /* of the clock: it stops with the VM */
 
 static Reading read_clock(void)
 {
     return (Reading) {
         .ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL),
-        .ticks = cpu_get_host_ticks(), .life = qatomic_read(&life),
+        .ticks = cpu_get_host_ticks(),
     };
-}
-
-static void on_run_state(void *unused, bool running, RunState state)
-{
-    qatomic_inc(&life);
 }
 
 /* Ticks need not be those of one clock, or of any: then nobody counts them. */
@@ -54,18 +46,17 @@ static uint64_t measure(void)
 void ledger_start_time(void)
 {
     if (!icount_enabled()) {
-        qatomic_set(&rate, measure());
-        qemu_add_vm_change_state_handler(on_run_state, NULL);
+        rate = measure();
     }
 }
 
+/* That the machine was stopped in between is known with the next reading. */
 static int64_t counted(void)
 {
     static __thread Reading last;
     int64_t passed = cpu_get_host_ticks() - last.ticks;
 
-    if (last.life != qatomic_read(&life) || passed < 0 ||
-        passed > TRUST_TICKS) {
+    if (passed < 0 || passed > TRUST_TICKS) {
         last = read_clock();
         passed = 0;
     }
