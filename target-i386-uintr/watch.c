@@ -52,7 +52,8 @@ static WatchedPage *find_page(ram_addr_t ram)
 {
     static WatchedPage *lately[64];
     uint64_t key = ram & TARGET_PAGE_MASK;
-    WatchedPage **slot = &lately[(key >> TARGET_PAGE_BITS) % ARRAY_SIZE(lately)];
+    WatchedPage **slot = &lately[key >> TARGET_PAGE_BITS &
+                                 (ARRAY_SIZE(lately) - 1)];
     WatchedPage *page = qatomic_load_acquire(slot);
 
     if (!page || page->ram != key) {

@@ -100,7 +100,8 @@ static LedgerFinding ask_sn(const Case *c)
 static LedgerFinding ask_reused(const Case *c)
 {
     bool on = c->low & UPID_ON;
-    const LedgerPost *post = on ? &c->u->sender.last_sent : &c->u->sender.last_post;
+    const LedgerPost *post = on ? &c->u->sender.last_sent :
+                             &c->u->sender.last_post;
 
     if (!c->receiver || !post->made || (on && !ledger_under_way(c->u)) ||
         c->u->attached <= post->time) {
