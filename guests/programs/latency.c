@@ -59,8 +59,7 @@ static int mode_of(const char *word)
     return -1;
 }
 
-/* "uipi" for both ways, or "uipi" and "poll" for requests and replies. */
-static bool set_modes(int argc, char **argv)
+bool latency_modes(int argc, char **argv)
 {
     return argc < 3 ||
            scf_mode(mode_of(argv[2]), mode_of(argv[argc > 3 ? 3 : 2]),
@@ -73,7 +72,8 @@ int latency_main(const char *name, int argc, char **argv, long (*fn)(void))
     uint32_t *ticks = mmap(NULL, CALLS_MAX * sizeof(*ticks),
                            PROT_READ | PROT_WRITE);
 
-    if (!ticks || calls < 1 || calls > CALLS_MAX || !set_modes(argc, argv)) {
+    if (!ticks || calls < 1 || calls > CALLS_MAX ||
+        !latency_modes(argc, argv)) {
         printf("usage: %s [CALLS [REQUEST [REPLY]]], at most %d, modes poll, "
                "uipi, ipi, irq and posted\n", name, CALLS_MAX);
         return 2;

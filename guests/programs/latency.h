@@ -11,7 +11,12 @@
 bool latency_measure(uint32_t *ticks, int calls, long (*fn)(void));
 /* One line: NAME calls mean p50 p99 max, in nanoseconds. */
 void latency_print(const char *name, uint32_t *ticks, int calls);
-/* The two, for a program with an optional number of calls. */
+/*
+ * From the second argument on: "uipi" for both ways, or "uipi" and "poll" for
+ * requests and replies.  False if there is no such mode.
+ */
+bool latency_modes(int argc, char **argv);
+/* All of that, for a program with an optional number of calls. */
 int latency_main(const char *name, int argc, char **argv, long (*fn)(void));
 
 #endif
