@@ -181,12 +181,25 @@ static void post(struct process *p)
     thread_wake(p->thread);
 }
 
-/* It is not asked: what it has taken stands in its half of the slot. */
+/*
+ * What it has taken stands in its half of the slot.  Nothing is to be done for
+ * a slot that nobody has open, nor for an epoch that cannot be served (F30).
+ */
+static bool slot_has_work(unsigned slot)
+{
+    const struct scf_head *own = &link.own[slot].head;
+    const struct scf_head *peer = &link.peer[slot].head;
+
+    if (wire_word(&own->epoch) != wire_word(&peer->epoch)) {
+        return wire_word(&own->epoch) || !wire_word(&peer->made);
+    }
+    return wire_word(&own->epoch) &&
+           wire_word(&own->taken) != wire_word(&peer->made);
+}
+
+/* It is not asked. */
 static bool has_work(const struct process *p)
 {
-    const struct scf_head *own = &link.own[p->slot].head;
-    const struct scf_head *peer = &link.peer[p->slot].head;
-
     if (p->version != 3) {
         return old_has_work(old_page(p));
     }
@@ -194,8 +207,7 @@ static bool has_work(const struct process *p)
         old_has_work(old_page(p))) {
         return true;
     }
-    return wire_word(&own->epoch) != wire_word(&peer->epoch) ||
-           wire_word(&own->taken) != wire_word(&peer->made);
+    return slot_has_work(p->slot);
 }
 
 /* F40: how the process of an open slot wants its requests to be found. */
