@@ -31,6 +31,7 @@ const struct test tests[] = {
     { "F41-falling-asleep", test_falling_asleep },
     { "F46-posted", test_posted },
     { "F44-policy", test_policy },
+    { "F49-gives-way", test_gives_way },
     { "F50-awake", test_awake },
     { "F37-parked", test_parked },
     { "F37-end-of-pipe", test_end_of_pipe },

@@ -36,6 +36,7 @@ void test_modes(void);
 void test_polled(void);
 void test_posted(void);
 void test_policy(void);
+void test_gives_way(void);
 void test_awake(void);
 void test_marks(void);
 void test_spoilt_upid(void);

@@ -171,6 +171,36 @@ void test_awake(void)
 }
 
 /*
+ * F49: the shadow that has just served stays awake, but not before one that has
+ * something to do.
+ */
+void test_gives_way(void)
+{
+    struct process *each[] = { &p, &many[1] };
+    uint64_t most = 0;
+
+    if (!arg_is("accel", "icount")) {
+        skip("real time");
+    }
+    begin(&p);
+    begin(&many[1]);
+    for (int n = 0; n < 20; n++) {
+        struct process *of = each[n % 2];
+        uint64_t ticks;
+
+        run_as(of);
+        CHECK_EQ(ask(SCF3_CALL_NULL, 0, 0, 0), 0);
+        ticks = of->scf.last.taken - of->scf.last.enqueued;
+        most = ticks > most ? ticks : most;
+    }
+    printf("# the other's: taken after %lu ticks at most\n", most);
+    CHECK(most < POLLED_TICKS);
+    end(&many[1]);
+    run_as(&p);
+    end(&p);
+}
+
+/*
  * F34: in the order in which a call passes them; two processes have two time
  * stamp counters.
  */
