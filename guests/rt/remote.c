@@ -200,7 +200,7 @@ void remote_exec(struct process *p)
     if (p->attached) {
         direct_end(p);
         settle_or_keep(p, scf_exec(p));
-        p->mirrored = p->copied = false;
+        p->mirrored = p->copied = p->scf.lost = false;
     }
 }
 
