@@ -64,6 +64,9 @@ static inline void x86_uintr_passed(UintrPointKind kind)
 /* One at a time, before any CPU runs; null ends it. */
 void uintr_set_scheduler(const UintrScheduler *scheduler);
 
+/* Which stores are points goes into snapshots from now on. */
+void uintr_save_known_upids(void);
+
 /* What the scheduler delayed; big lock held. */
 void uintr_send_delayed(CPUState *sender, uint32_t dest, uint8_t vector);
 

@@ -148,6 +148,7 @@ static void machine_done(Notifier *notifier, void *data)
 
     schedule_make_timers(s);
     vmstate_register(NULL, 0, &vmstate_schedule, s);
+    uintr_save_known_upids();
     uintr_set_scheduler(&schedule_scheduler);
     rr_decide_turn = schedule_turn;
 }
