@@ -42,16 +42,22 @@ static void before(CPUX86State *env, UintrPointKind kind, uintptr_t ra)
     CPUState *cs = env_cpu(env);
     ScheduleCpu *c = state_of(cs);
     ScheduleDecision decision;
+    int64_t takes;
 
     if (c->left && comes_again(c, kind, uintr_rip_of(env, ra))) {
         return;
     }
     decision = schedule_decide(uintr_schedule, kind, cs);
-    if (!decision.action || !schedule_others_awake(cs)) {
+    takes = kind == UINTR_POINT_PORT ?
+            schedule_console_takes(uintr_schedule, env) : 0;
+    if ((!decision.action && !takes) || !schedule_others_awake(cs)) {
         return;
     }
     decision.rip = uintr_rip_of(env, ra);
-    act(c, &decision);
+    if (decision.action) {
+        act(c, &decision);
+    }
+    c->asked = MAX(c->asked, takes);
     c->left = true;
     c->left_kind = kind;
     c->left_rip = decision.rip;

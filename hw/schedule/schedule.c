@@ -7,6 +7,9 @@
  *  + property "mode": random or pct
  *  + properties "depth" and "points": of pct's change points
  *  + property "only": the decisions that are left
+ *  + properties "console" and "input": a chardev, and what is typed there
+ *  + property "slow-console": instructions for each byte of a serial port
+ *  + properties "starved" and "starved-for": a CPU with few turns
  *  + property "report": a file for points and decisions when QEMU ends
  *  + read-only property "covered": points by their kind
  */
@@ -26,6 +29,7 @@
 #define DEFAULT_DEPTH 3
 #define DEFAULT_AMONG 4096
 #define MOST_DEPTH 64
+#define DEFAULT_STARVED_FOR 16384
 
 UintrSchedule *uintr_schedule;
 
@@ -36,6 +40,35 @@ static int post_load(void *opaque, int version_id)
     schedule_arm_timers(opaque);
     return 0;
 }
+
+static bool types(void *opaque)
+{
+    return ((UintrSchedule *)opaque)->input;
+}
+
+static int console_post_load(void *opaque, int version_id)
+{
+    UintrSchedule *s = opaque;
+
+    if (s->typed > strlen(s->input)) {
+        return -EINVAL;
+    }
+    schedule_arm_console(s);
+    return 0;
+}
+
+static const VMStateDescription vmstate_console = {
+    .name = "uintr-schedule/console",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = types,
+    .post_load = console_post_load,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT32(typed, UintrSchedule),
+        VMSTATE_INT64(next_byte, UintrSchedule),
+        VMSTATE_END_OF_LIST()
+    },
+};
 
 static const VMStateDescription vmstate_cpu = {
     .name = "uintr-schedule/cpu",
@@ -82,6 +115,10 @@ static const VMStateDescription vmstate_schedule = {
                              vmstate_delayed, ScheduleDelayed),
         VMSTATE_END_OF_LIST()
     },
+    .subsections = (const VMStateDescription * const []) {
+        &vmstate_console,
+        NULL
+    },
 };
 
 /* ---- Properties ---- */
@@ -122,6 +159,41 @@ static void set_report(Object *obj, const char *value, Error **errp)
     UINTR_SCHEDULE(obj)->report = *value ? g_strdup(value) : NULL;
 }
 
+static char *get_console(Object *obj, Error **errp)
+{
+    return g_strdup(UINTR_SCHEDULE(obj)->console);
+}
+
+static void set_console(Object *obj, const char *value, Error **errp)
+{
+    g_free(UINTR_SCHEDULE(obj)->console);
+    UINTR_SCHEDULE(obj)->console = g_strdup(value);
+}
+
+static char *get_input(Object *obj, Error **errp)
+{
+    return g_strdup(UINTR_SCHEDULE(obj)->input);
+}
+
+/* As typed: with Enter behind it. */
+static void set_input(Object *obj, const char *value, Error **errp)
+{
+    g_free(UINTR_SCHEDULE(obj)->input);
+    UINTR_SCHEDULE(obj)->input = g_strconcat(value, "\r", NULL);
+}
+
+static void get_starved(Object *obj, Visitor *v, const char *name,
+                        void *opaque, Error **errp)
+{
+    visit_type_int32(v, name, &UINTR_SCHEDULE(obj)->starved, errp);
+}
+
+static void set_starved(Object *obj, Visitor *v, const char *name,
+                        void *opaque, Error **errp)
+{
+    visit_type_int32(v, name, &UINTR_SCHEDULE(obj)->starved, errp);
+}
+
 /* ---- Life ---- */
 
 static void end_schedule(UintrSchedule *s)
@@ -148,6 +220,7 @@ static void machine_done(Notifier *notifier, void *data)
 
     schedule_make_timers(s);
     vmstate_register(NULL, 0, &vmstate_schedule, s);
+    schedule_open_console(s, &error_fatal);
     uintr_save_known_upids();
     uintr_set_scheduler(&schedule_scheduler);
     rr_decide_turn = schedule_turn;
@@ -206,12 +279,18 @@ static void schedule_init(Object *obj)
 
     s->depth = DEFAULT_DEPTH;
     s->among = DEFAULT_AMONG;
+    s->starved = -1;
+    s->starved_for = DEFAULT_STARVED_FOR;
     s->decisions = g_array_new(false, false, sizeof(ScheduleDecision));
     object_property_add_uint64_ptr(obj, "seed", &s->seed,
                                    OBJ_PROP_FLAG_READWRITE);
     object_property_add_uint32_ptr(obj, "depth", &s->depth,
                                    OBJ_PROP_FLAG_READWRITE);
     object_property_add_uint32_ptr(obj, "points", &s->among,
+                                   OBJ_PROP_FLAG_READWRITE);
+    object_property_add_uint32_ptr(obj, "slow-console", &s->slow_console,
+                                   OBJ_PROP_FLAG_READWRITE);
+    object_property_add_uint32_ptr(obj, "starved-for", &s->starved_for,
                                    OBJ_PROP_FLAG_READWRITE);
 }
 
@@ -223,6 +302,8 @@ static void schedule_finalize(Object *obj)
     g_array_free(s->decisions, true);
     g_free(s->only);
     g_free(s->report);
+    g_free(s->console);
+    g_free(s->input);
 }
 
 static void schedule_class_init(ObjectClass *oc, void *data)
@@ -234,6 +315,10 @@ static void schedule_class_init(ObjectClass *oc, void *data)
     object_class_property_add_str(oc, "mode", get_mode, set_mode);
     object_class_property_add_str(oc, "only", get_only, set_only);
     object_class_property_add_str(oc, "report", get_report, set_report);
+    object_class_property_add_str(oc, "console", get_console, set_console);
+    object_class_property_add_str(oc, "input", get_input, set_input);
+    object_class_property_add(oc, "starved", "int32", get_starved, set_starved,
+                              NULL, NULL);
     schedule_report_class_init(oc);
 }
 

@@ -10,6 +10,7 @@
 #ifndef HW_UINTR_SCHEDULE_SCHEDULE_H
 #define HW_UINTR_SCHEDULE_SCHEDULE_H
 
+#include "chardev/char.h"
 #include "qemu/notify.h"
 #include "qemu/timer.h"
 #include "qom/object.h"
@@ -65,6 +66,10 @@ struct UintrSchedule {
     uint32_t depth, among;
     bool pct;
     char *only, *report;
+    char *console, *input;  /* a chardev, and what is typed there */
+    uint32_t slow_console;  /* instructions that a byte takes */
+    int32_t starved;        /* CPU with few turns, or -1 */
+    uint32_t starved_for;   /* instructions between them */
     Notifier machine_done, at_exit;
 
     /* Drawn once, from the seed */
@@ -81,7 +86,11 @@ struct UintrSchedule {
     int32_t ran, lesser;    /* pct: who had the last turn, the last lesser */
     ScheduleCpu cpu[SCHEDULE_CPUS];
     ScheduleDelayed delayed[SCHEDULE_DELAYED];
+    uint32_t typed;         /* bytes of the input */
+    int64_t next_byte;      /* when it arrives */
 
+    Chardev *chardev;
+    QEMUTimer *keyboard;
     uint64_t counts[UINTR_POINT__MAX];
     GArray *decisions;      /* made so far */
 };
@@ -107,6 +116,14 @@ bool schedule_delay(UintrSchedule *s, CPUState *sender, uint32_t dest,
                     uint8_t vector, int64_t ns);
 void schedule_make_timers(UintrSchedule *s);
 void schedule_arm_timers(UintrSchedule *s);
+
+/* ---- console.c ---- */
+
+/* False if there is input and no chardev to type it at. */
+bool schedule_open_console(UintrSchedule *s, Error **errp);
+void schedule_arm_console(UintrSchedule *s);
+/* Instructions that this IN or OUT takes, if it is one to a serial port. */
+int64_t schedule_console_takes(const UintrSchedule *s, CPUX86State *env);
 
 /* ---- turns.c ---- */
 

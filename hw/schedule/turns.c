@@ -158,16 +158,30 @@ static int64_t turn_of_random(UintrSchedule *s, CPUState **cpu, int64_t whole)
     return slice_of_random(s, *cpu, whole);
 }
 
+/* One eighth of the time, if others want the rest. */
+static int64_t starve(UintrSchedule *s, CPUState *cs, int64_t whole)
+{
+    if (cs->cpu_index != s->starved) {
+        return whole;
+    }
+    state_of(s, cs)->until = now() + icount_to_ns(s->starved_for);
+    return MIN(whole, MAX(1, s->starved_for / 8));
+}
+
+/*
+ * A turn that was given stays: when this is asked in its midst is up to the
+ * host.  It ends early only if its CPU has just come to a point.
+ */
 int64_t schedule_turn(CPUState **cpu, int64_t left, int64_t whole)
 {
     UintrSchedule *s = uintr_schedule;
-    bool begun = begin_waits(s);
 
-    if (!whole || !is_awake(*cpu) || (left && !begun && !waits(s, *cpu)) ||
+    if (!whole || !is_awake(*cpu) || (!begin_waits(s) && left) ||
         (left && !schedule_others_awake(*cpu))) {
         return left;
     }
     whole = s->pct ? turn_of_pct(s, cpu, left, whole)
                    : turn_of_random(s, cpu, whole);
+    whole = starve(s, *cpu, whole);
     return MAX(1, until_a_wait_ends(s, whole));
 }
