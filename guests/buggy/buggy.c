@@ -26,6 +26,11 @@ uint64_t spins(uint64_t icount)
     return arg_is("accel", "icount") ? icount : icount << 15;
 }
 
+uint64_t tsc_ticks(uint64_t icount)
+{
+    return arg_is("accel", "icount") ? icount : icount << 6;
+}
+
 void sender_setup(const struct upid *upid)
 {
     table[0] = uitte(VECTOR, upid);
@@ -43,11 +48,11 @@ void set_uinv(int uinv)
     wrmsr(UINTR_MSR_MISC, misc(uinv, 0));
 }
 
-void set_ndst(struct upid *upid)
+void set_ndst(struct upid *upid, uint32_t apic_id)
 {
     volatile uint32_t *half = (volatile uint32_t *)&upid->low;
 
-    half[1] = upid_low(0, apic_id(), 0) >> UPID_NDST_SHIFT;
+    half[1] = upid_low(0, apic_id, 0) >> UPID_NDST_SHIFT;
 }
 
 void set_sn(struct upid *upid)

@@ -38,7 +38,7 @@ void receiver_setup(struct upid *upid);
 
 /* Steps of a switch. */
 void set_uinv(int uinv);
-void set_ndst(struct upid *upid);
+void set_ndst(struct upid *upid, uint32_t apic_id);
 void set_sn(struct upid *upid);
 void clear_sn(struct upid *upid);
 void notify_self(void);
@@ -68,5 +68,7 @@ uint64_t patience(void);
 
 /* PAUSEs: many more where a thread may lose its host CPU in between. */
 uint64_t spins(uint64_t icount);
+/* TSC ticks, likewise. */
+uint64_t tsc_ticks(uint64_t icount);
 
 #endif

@@ -11,7 +11,7 @@ void switch_on(void)
 {
     wrmsr(UINTR_MSR_RR, task.rr);
     set_uinv(NV);
-    set_ndst(&task.upid);
+    set_ndst(&task.upid, apic_id());
     clear_sn(&task.upid);
     if (IS_FIXED && task.upid.pir) {
         notify_self();

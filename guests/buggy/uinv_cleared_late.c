@@ -16,7 +16,7 @@ void switch_on(void)
 {
     wrmsr(UINTR_MSR_RR, task.rr);
     set_uinv(NV);
-    set_ndst(&task.upid);
+    set_ndst(&task.upid, apic_id());
     clear_sn(&task.upid);
     if (task.upid.pir) {
         notify_self();
