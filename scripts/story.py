@@ -15,9 +15,11 @@ CAUSES = {
     "nothing-posted": "nothing is missing by the books: whoever waits was not posted to, or "
                       "nobody woke it",
     "sn-left": "SN was set, so nothing was sent, and whoever cleared SN did not look at PIR",
+    "still-off": "SN was set, so nothing was sent, and it still is: the task stays off, or is gone",
     "on-cleared-late": "ON was still set, so nothing was sent, and it was cleared behind the post",
     "on-left": "ON was set already, so nothing was sent, with no notification on its way",
     "stale-ndst": "the notification went where NDST said, and the task was elsewhere",
+    "early-ndst": "the notification went where NDST said, and the task was not there yet",
     "uinv-cleared": "the notification came when UINV was no longer armed, and went to the IDT",
     "notification-lost": "the notification reached nobody",
     "uirr-overwritten": "the vector was in UIRR, and UIRR was written over",
@@ -107,7 +109,7 @@ class Story:
     def cause_unsent(self, post, after):
         stores = self.stores(after, 0)
         if post["value"] & SN:
-            return "sn-left", [post] + stores[:1]
+            return ("sn-left" if stores else "still-off"), [post] + stores[:1]
         return ("on-cleared-late" if stores else "on-left"), [post] + stores[:1]
 
     def cause_sent(self, post, after):
@@ -119,6 +121,9 @@ class Story:
             return "notification-lost", [post, lost[0]]
         if idt and moved:
             return "stale-ndst", [post, idt[0], moved[0]]
+        told = self.stores(self.events[:self.events.index(post)], 4)[-1:]
+        if idt and told and told[0]["cpu"] != idt[0]["cpu"]:
+            return "early-ndst", told + [post, idt[0]]
         return ("uinv-cleared", [post, idt[0]]) if idt else ("in-flight", [post])
 
     def words(self, event):
@@ -130,6 +135,9 @@ class Story:
             "post": f"posts vector {vector} {where}; {flags} is set, so it sends nothing",
             "post-sent": f"posts vector {vector} {where} and sends a notification",
             "lost": "has its notification go to nobody",
+            "dropped": f"cannot process the notification it took {where}",
+            "attach": f"is given the UPID at {value:#x} {where}",
+            "quirk": f"has its fault on request make a difference {where}",
             "identify": f"takes the notification {vector:#x} {where}",
             "to-idt": f"gets interrupt {vector:#x} {where} by its IDT: UINV is {value:#x}",
             "take": f"moves PIR {value:#x} to UIRR {where}",
