@@ -16,6 +16,7 @@
 #include "system/replay.h"
 #include "system/runstate.h"
 #include "target/i386/uintr/inject.h"
+#include "target/i386/uintr/observe.h"
 #include "target/i386/uintr/schedule.h"
 
 #define ENTRIES 8
@@ -255,6 +256,10 @@ bool x86_uintr_inject_from_device(uint32_t requester_id, uint32_t apic_id,
 {
     return vector >= 16 && apic_id < 4;
 }
+
+/* Nobody keeps books here. */
+const UintrObserver *uintr_observer;
+__thread bool uintr_device_posts;
 
 bool x86_uintr_has_apic(uint32_t initial_id)
 {
