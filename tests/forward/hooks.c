@@ -56,14 +56,20 @@ static void rest(const volatile int *done)
     cli();
 }
 
-/* F50 */
+/* F50; a server that is gone, or too late, is found by the tick. */
 static void look_until(const volatile int *done)
 {
+    uint64_t limit = rdtsc() + patience;
+
     for (uint32_t i = 0; i < turns_awake && !*done && !killed; i++) {
         tick();
         scf_look_awake();
         cpu_relax();
         irq_window();
+        if (rdtsc() > limit) {
+            look();
+            limit = rdtsc() + patience / 8;
+        }
     }
     scf_look_no_more(0);
 }
