@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The file system a Linux guest starts from: busybox, /init, tests, modules of the stock kernel."""
 import os
+import re
 import stat
 
 FOLDERS = ["bin", "dev", "proc", "sys", "run", "tmp", "tests", "lib", "lib/modules"]
@@ -54,9 +55,20 @@ def module_name(path):
     return os.path.basename(path).split(".")[0].replace("-", "_")
 
 
-def load_order(folder, wanted):
+def read_own(folder, paths, needs):
+    """The same for modules of ours, from what each says of itself."""
+    for file in sorted(os.listdir(folder)) if folder else []:
+        name = module_name(file)
+        paths[name] = os.path.join(folder, file)
+        with open(paths[name], "rb") as f:
+            found = re.search(rb"\0depends=([^\0]*)\0", f.read())
+        needs[name] = [module_name(other) for other in found[1].decode().split(",") if other]
+
+
+def load_order(folder, wanted, own=None):
     """Paths of the wanted modules, each after all that it needs."""
     paths, needs = read_dependencies(folder)
+    read_own(own, paths, needs)
     order = []
 
     def visit(name):
@@ -72,16 +84,17 @@ def load_order(folder, wanted):
     return order
 
 
-def add_modules(archive, folder, wanted):
-    order = load_order(folder, wanted)
+def add_modules(archive, folder, wanted, own):
+    order = load_order(folder, wanted, own)
     for path in order:
         archive.copy(os.path.join(folder, path), "lib/modules/" + os.path.basename(path))
     archive.text("lib/modules/list", "".join(os.path.basename(path) + "\n" for path in order))
 
 
-def build(path, kernel, init, files, commands, modules):
+def build(path, kernel, init, files, commands, modules, own=None):
     """Write `path`. kernel: what scripts/linux-kernel printed; files: copied to /tests;
-    commands: run by /init in this order; modules: loaded before, with what they need."""
+    commands: run by /init in this order; modules: loaded before, with what they need; own: what
+    scripts/linux-modules printed, if any of the modules may be ours."""
     with open(os.path.join(kernel, "release")) as f:
         release = f.read().strip()
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -94,6 +107,7 @@ def build(path, kernel, init, files, commands, modules):
         for source in files:
             archive.copy(source, "tests/" + os.path.basename(source))
         archive.text("tests/list", "".join(command + "\n" for command in commands))
-        add_modules(archive, os.path.join(kernel, "lib/modules", release), modules)
+        add_modules(archive, os.path.join(kernel, "lib/modules", release), modules,
+                    own)
         archive.end()
     os.replace(path + ".part", path)
