@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Receivers that are blocked in the kernel.
+ *
+ *   uintr_wait [CASE...]
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "uintr_common.h"
+
+#define ROUNDS  200
+#define SECOND  1000000
+
+static int the_fd;
+static volatile unsigned sent, asked;
+static unsigned pause_usec = 2000;
+static volatile bool stop;
+
+/* Sends when asked, a while later: then the other is most likely blocked. */
+static void *send_when_asked(void *arg)
+{
+    int index = uintr_register_sender(the_fd, 0);
+
+    (void)arg;
+    CHECK(index >= 0);
+    while (!stop) {
+        if (sent < asked) {
+            if (pause_usec) {
+                usleep(pause_usec);
+            }
+            _senduipi(index);
+            sent++;
+        } else {
+            usleep(100);
+        }
+    }
+    return NULL;
+}
+
+static pthread_t start_sender(void)
+{
+    pthread_t thread;
+
+    the_fd = uintr_vector_fd(4, 0);
+    CHECK(the_fd >= 0);
+    CHECK(!pthread_create(&thread, NULL, send_when_asked, NULL));
+    return thread;
+}
+
+static void test_times_out(void)
+{
+    struct timespec start, end;
+
+    receive(0);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    CHECK(uintr_wait(50000, 0) == 0);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    CHECK((end.tv_sec - start.tv_sec) * 1000000000 + end.tv_nsec - start.tv_nsec >= 50000000);
+    CHECK(uintr_wait(0, 0) == 0);
+}
+
+/* With UIF clear nothing is missed, whenever it is sent. */
+static void wait_masked(void)
+{
+    pthread_t thread;
+
+    CHECK(!uintr_register_handler(note, 0));
+    thread = start_sender();
+    for (unsigned i = 1; i <= ROUNDS; i++) {
+        asked = i;
+        CHECK(uintr_wait(20 * SECOND, 0) == -1 && errno == EINTR);
+        CHECK(count == i - 1);
+        _stui();
+        CHECK(wait_until(&count, i));
+        _clui();
+    }
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
+static void test_masked(void)
+{
+    wait_masked();
+}
+
+static void test_masked_at_once(void)
+{
+    pause_usec = 0;
+    wait_masked();
+}
+
+/* The handler has run when the call returns. */
+static void test_unmasked(void)
+{
+    pthread_t thread;
+
+    receive(0);
+    thread = start_sender();
+    for (unsigned i = 1; i <= ROUNDS; i++) {
+        asked = i;
+        if (count < i) {
+            int ret = uintr_wait(SECOND / 10, 0);
+
+            CHECK(ret == 0 || errno == EINTR);
+        }
+        CHECK(wait_until(&count, i));
+    }
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
+static int interruptible_read(void)
+{
+    static int ends[2];
+    char byte;
+
+    if (!ends[1]) {
+        CHECK(!pipe(ends));
+    }
+    return read(ends[0], &byte, 1);
+}
+
+static int interruptible_poll(void)
+{
+    return poll(NULL, 0, 5000);
+}
+
+static int interruptible_sleep(void)
+{
+    struct timespec time = { .tv_sec = 5 };
+
+    return nanosleep(&time, NULL);
+}
+
+static int interruptible_pause(void)
+{
+    return pause();
+}
+
+static void with_flag(int (*block)(void), unsigned flags)
+{
+    pthread_t thread;
+
+    receive(flags);
+    thread = start_sender();
+    for (unsigned i = 1; i <= 20; i++) {
+        pause_usec = 20000;
+        asked = i;
+        CHECK(block() == -1 && errno == EINTR);
+        CHECK(count == i);
+    }
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
+static void test_read(void)
+{
+    with_flag(interruptible_read, UINTR_HANDLER_FLAG_WAITING_RECEIVER);
+}
+
+static void test_poll(void)
+{
+    with_flag(interruptible_poll, UINTR_HANDLER_FLAG_WAITING_SENDER);
+}
+
+static void test_nanosleep(void)
+{
+    with_flag(interruptible_sleep, UINTR_HANDLER_FLAG_WAITING_ANY);
+}
+
+static void test_pause(void)
+{
+    with_flag(interruptible_pause, UINTR_HANDLER_FLAG_WAITING_ANY);
+}
+
+/* Not asked for, or masked: the call takes as long as it takes, the interrupt comes after it. */
+static void sleep_through(unsigned flags, bool masked)
+{
+    struct timespec time = { .tv_nsec = 100000000 };
+    pthread_t thread;
+
+    CHECK(!uintr_register_handler(note, flags));
+    thread = start_sender();
+    if (!masked) {
+        _stui();
+    }
+    asked = 1;
+    CHECK(nanosleep(&time, NULL) == 0);
+    CHECK(wait_until(&sent, 1));
+    _stui();
+    CHECK(wait_until(&count, 1));
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
+static void test_without_flag(void)
+{
+    sleep_through(0, false);
+}
+
+static void test_masked_sleep(void)
+{
+    sleep_through(UINTR_HANDLER_FLAG_WAITING_ANY, true);
+}
+
+/* A signal ends the wait, too, and the next interrupt is not missed. */
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+static void test_signal(void)
+{
+    struct sigaction action = { .sa_handler = nothing };
+    pthread_t thread;
+
+    CHECK(!sigaction(SIGALRM, &action, NULL));
+    CHECK(!uintr_register_handler(note, 0));
+    thread = start_sender();
+    ualarm(20000, 0);
+    CHECK(uintr_wait(20 * SECOND, 0) == -1 && errno == EINTR);
+    CHECK(count == 0);
+    asked = 1;
+    CHECK(uintr_wait(20 * SECOND, 0) == -1 && errno == EINTR);
+    _stui();
+    CHECK(wait_until(&count, 1));
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
+static const struct test_case cases[] = {
+    { "times-out", test_times_out },
+    { "masked", test_masked },
+    { "masked-at-once", test_masked_at_once },
+    { "unmasked", test_unmasked },
+    { "read", test_read },
+    { "poll", test_poll },
+    { "nanosleep", test_nanosleep },
+    { "pause", test_pause },
+    { "without-flag", test_without_flag },
+    { "masked-sleep", test_masked_sleep },
+    { "signal", test_signal },
+};
+
+int main(int argc, char **argv)
+{
+    return run_cases(cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
+}
