@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,34 @@ void pin_to(int cpu)
     CPU_ZERO(&set);
     CPU_SET(cpu % cpus(), &set);
     CHECK(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+void send_fd(int socket, int fd)
+{
+    char byte = 0, room[CMSG_SPACE(sizeof(int))] = {};
+    struct iovec part = { &byte, 1 };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = room,
+                              .msg_controllen = sizeof(room) };
+    struct cmsghdr *control = CMSG_FIRSTHDR(&message);
+
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(control), &fd, sizeof(fd));
+    CHECK(sendmsg(socket, &message, 0) == 1);
+}
+
+int receive_fd(int socket)
+{
+    char byte, room[CMSG_SPACE(sizeof(int))];
+    struct iovec part = { &byte, 1 };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = room,
+                              .msg_controllen = sizeof(room) };
+    int fd;
+
+    CHECK(recvmsg(socket, &message, 0) == 1);
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+    return fd;
 }
 
 static bool run_case(const struct test_case *one)

@@ -23,4 +23,8 @@ int run_cases(const struct test_case *cases, int count, int argc, char **argv);
 void pin_to(int cpu);
 int cpus(void);
 
+/* A descriptor through a socket. */
+void send_fd(int socket, int fd);
+int receive_fd(int socket);
+
 #endif

@@ -325,6 +325,14 @@ static void test_red_zone(void)
     CHECK(count > 0);
 }
 
+/* For `unload`: receives, with nothing open. */
+static void test_hold(void)
+{
+    receive(0);
+    closefrom(3);
+    sleep(3);
+}
+
 static const struct test_case cases[] = {
     { "self", test_self },
     { "64-vectors", test_vectors },
@@ -338,6 +346,7 @@ static const struct test_case cases[] = {
     { "signal-in-handler", test_signal_in_handler },
     { "registered-in-signal", test_registered_in_signal },
     { "red-zone", test_red_zone },
+    { "hold", test_hold },
 };
 
 int main(int argc, char **argv)

@@ -116,34 +116,6 @@ static void test_table_of_all_threads(void)
 
 /* ---- Processes ---- */
 
-static void send_fd(int socket, int fd)
-{
-    char byte = 0, room[CMSG_SPACE(sizeof(int))] = {};
-    struct iovec part = { &byte, 1 };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = room,
-                              .msg_controllen = sizeof(room) };
-    struct cmsghdr *control = CMSG_FIRSTHDR(&message);
-
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(control), &fd, sizeof(fd));
-    CHECK(sendmsg(socket, &message, 0) == 1);
-}
-
-static int receive_fd(int socket)
-{
-    char byte, room[CMSG_SPACE(sizeof(int))];
-    struct iovec part = { &byte, 1 };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = room,
-                              .msg_controllen = sizeof(room) };
-    int fd;
-
-    CHECK(recvmsg(socket, &message, 0) == 1);
-    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
-    return fd;
-}
-
 /* Sends MANY times, each after the one before was counted. */
 static void send_many(int fd)
 {

@@ -6,6 +6,7 @@
  *   state.c     the registers of a thread: XSAVES and XRSTORS of component 14
  *   task.c      a thread that has such registers, and its task switches
  *   upid.c      receivers and their UPIDs
+ *   pool.c      the memory of UPIDs
  *   uitt.c      what a process may send to
  *   vector.c    descriptors that name a receiver and a vector
  *   wait.c      receivers that are blocked in the kernel
@@ -124,6 +125,11 @@ int receiver_alt_stack(u64 sp, u64 size);
 void upid_suppress(struct receiver *receiver);
 void upid_aim(struct receiver *receiver, u8 vector, int cpu);
 bool upid_posted(const struct receiver *receiver);
+
+/* pool.c */
+struct uintr_upid *pool_take(void);
+void pool_return(struct uintr_upid *upid);
+void pool_stop(void);
 
 /* uitt.c */
 int uitt_register(struct receiver *receiver, u8 vector);

@@ -13,7 +13,7 @@
 
 #define RED_ZONE	128	/* below RSP, of the x86-64 ABI */
 
-static struct kmem_cache *receivers, *upids;
+static struct kmem_cache *receivers;
 
 /* One step, so that nobody sees NDST of one CPU with NV or SN for another. */
 static void upid_write(struct receiver *receiver, u64 control)
@@ -50,7 +50,7 @@ static struct uintr_upid *take_upid(struct uintr_area *area)
 {
 	if (area)
 		return area_take_upid(area);
-	return kmem_cache_zalloc(upids, GFP_KERNEL_ACCOUNT) ?: ERR_PTR(-ENOMEM);
+	return pool_take() ?: ERR_PTR(-ENOMEM);
 }
 
 struct receiver *receiver_create(struct uintr_area *area)
@@ -89,7 +89,7 @@ void receiver_put(struct receiver *receiver)
 	if (receiver->area)
 		area_return_upid(receiver->area, receiver->upid);
 	else
-		kmem_cache_free(upids, receiver->upid);
+		pool_return(receiver->upid);
 	kmem_cache_free(receivers, receiver);
 	count_less(COUNT_RECEIVERS);
 }
@@ -180,17 +180,11 @@ int receiver_alt_stack(u64 sp, u64 size)
 int upid_start(void)
 {
 	receivers = KMEM_CACHE(receiver, 0);
-	if (!receivers)
-		return -ENOMEM;
-	upids = kmem_cache_create("farbell_upid", sizeof(struct uintr_upid), UPID_ALIGN, 0, NULL);
-	if (upids)
-		return 0;
-	kmem_cache_destroy(receivers);
-	return -ENOMEM;
+	return receivers ? 0 : -ENOMEM;
 }
 
 void upid_stop(void)
 {
-	kmem_cache_destroy(upids);
 	kmem_cache_destroy(receivers);
+	pool_stop();
 }
