@@ -325,12 +325,30 @@ static void test_red_zone(void)
     CHECK(count > 0);
 }
 
+/* What was posted to a registration is gone with it. */
+static void test_registered_again(void)
+{
+    CHECK(!uintr_register_handler(note, 0));
+    CHECK(uintr_register_self(0, 0) == 0);
+    for (int i = 0; i < 10; i++) {
+        _senduipi(i);
+        usleep(1000);
+        CHECK(!uintr_unregister_handler(0));
+        receive(0);
+        spin(10000);
+        CHECK(count == 0);
+        _clui();
+        CHECK(uintr_register_self(0, 0) == i + 1);
+    }
+}
+
 /* For `unload`: receives, with nothing open. */
-static void test_hold(void)
+static int hold(void)
 {
     receive(0);
     closefrom(3);
     sleep(3);
+    return 0;
 }
 
 static const struct test_case cases[] = {
@@ -346,10 +364,13 @@ static const struct test_case cases[] = {
     { "signal-in-handler", test_signal_in_handler },
     { "registered-in-signal", test_registered_in_signal },
     { "red-zone", test_red_zone },
-    { "hold", test_hold },
+    { "registered-again", test_registered_again },
 };
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && !strcmp(argv[1], "--hold")) {
+        return hold();
+    }
     return run_cases(cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }

@@ -324,6 +324,42 @@ static void test_killed_receiver(void)
     }
 }
 
+/* A receiver that may well have the UPID of one that was sent to when it was dead. */
+static void test_fresh_upid(void)
+{
+    for (int i = 0; i < 10; i++) {
+        int pair[2], index, fd;
+        pid_t child;
+        char byte;
+
+        CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+        child = fork();
+        if (!child) {
+            receive(0);
+            send_fd(pair[1], uintr_vector_fd(1, 0));
+            CHECK(read(pair[1], &byte, 1) == 1);
+            _exit(0);
+        }
+        fd = receive_fd(pair[0]);
+        index = uintr_register_sender(fd, 0);
+        CHECK(index >= 0);
+        CHECK(write(pair[0], "", 1) == 1 && child_is_good(child));
+        _senduipi(index);
+        CHECK(!uintr_unregister_sender(index, 0));
+        close(fd);
+        child = fork();
+        if (!child) {
+            receive(0);
+            spin(100000);
+            CHECK(count == 0);
+            _exit(0);
+        }
+        CHECK(child_is_good(child));
+        close(pair[0]);
+        close(pair[1]);
+    }
+}
+
 static const struct test_case cases[] = {
     { "threads", test_threads },
     { "table-of-all-threads", test_table_of_all_threads },
@@ -333,6 +369,7 @@ static const struct test_case cases[] = {
     { "exec", test_exec },
     { "exit-in-handler", test_exit_in_handler },
     { "killed-receiver", test_killed_receiver },
+    { "fresh-upid", test_fresh_upid },
 };
 
 int main(int argc, char **argv)

@@ -6,9 +6,11 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -235,6 +237,55 @@ static void test_signal(void)
     pthread_join(thread, NULL);
 }
 
+/* The CPU on which it blocked goes off line meanwhile, and comes back. */
+static void set_online(int cpu, bool on)
+{
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+    fd = open(path, O_WRONLY);
+    CHECK(fd >= 0 && write(fd, on ? "1" : "0", 1) == 1);
+    close(fd);
+}
+
+static void *wait_on_last(void *arg)
+{
+    pin_to(*(int *)arg);
+    CHECK(!uintr_register_handler(note, 0));
+    the_fd = uintr_vector_fd(0, 0);
+    asked = 1;
+    CHECK(uintr_wait(20 * SECOND, 0) == -1 && errno == EINTR);
+    _stui();
+    CHECK(wait_until(&count, 1));
+    return NULL;
+}
+
+static void test_cpu_goes(void)
+{
+    int last = cpus() - 1, index;
+    pthread_t thread;
+
+    if (!last) {
+        return;
+    }
+    pin_to(0);
+    CHECK(!pthread_create(&thread, NULL, wait_on_last, &last));
+    CHECK(wait_until(&asked, 1));
+    usleep(50000);
+    set_online(last, false);
+    index = uintr_register_sender(the_fd, 0);
+    CHECK(index >= 0);
+    _senduipi(index);
+    pthread_join(thread, NULL);
+    set_online(last, true);
+    pin_to(last);
+    receive(0);
+    index = uintr_register_self(1, 0);
+    _senduipi(index);
+    CHECK(wait_until(&count, 2));
+}
+
 static const struct test_case cases[] = {
     { "times-out", test_times_out },
     { "masked", test_masked },
@@ -247,6 +298,7 @@ static const struct test_case cases[] = {
     { "without-flag", test_without_flag },
     { "masked-sleep", test_masked_sleep },
     { "signal", test_signal },
+    { "cpu-goes", test_cpu_goes },
 };
 
 int main(int argc, char **argv)

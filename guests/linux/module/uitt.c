@@ -6,6 +6,7 @@
  * run user code again (M10).
  */
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -142,32 +143,40 @@ void uitt_leave(struct thread *thread)
 	thread->uitt = NULL;
 }
 
-/* In a thread of a process that has a table; it may have none any more, or another by now. */
-static void join(struct callback_head *work)
+/* The process may have no table any more, or another one. */
+static void join_uitt(struct mm_struct *mm)
 {
-	struct thread *thread;
+	struct thread *thread = thread_attach();
 	struct uitt *uitt;
 
-	kfree(work);
-	if (current->flags & PF_EXITING || !current->mm)
-		return;
-	thread = thread_attach();
 	if (!thread || thread->uitt)
 		return;
-	uitt = uitt_get(current->mm, NULL);
+	uitt = uitt_get(mm, NULL);
 	if (uitt)
 		load_uitt(thread, uitt);
+}
+
+static void join(struct callback_head *work)
+{
+	kfree(work);
+	if (current->mm && !(current->flags & PF_EXITING))
+		join_uitt(current->mm);
+	module_put(THIS_MODULE);
 }
 
 static void let_join(struct task_struct *task)
 {
 	struct callback_head *work = kmalloc(sizeof(*work), GFP_ATOMIC);
 
-	if (!work)
-		return;
-	init_task_work(work, join);
-	if (task_work_add(task, work, TWA_RESUME))
+	if (!work || !try_module_get(THIS_MODULE)) {
 		kfree(work);
+		return;
+	}
+	init_task_work(work, join);
+	if (task_work_add(task, work, TWA_RESUME)) {
+		kfree(work);
+		module_put(THIS_MODULE);
+	}
 }
 
 /* On each CPU the instruction that ran has ended, and what was to be done before user code is. */
