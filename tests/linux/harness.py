@@ -23,7 +23,7 @@ CASES = {
 
 def failures(case):
     run = subprocess.run(
-        [os.path.join(ROOT, "scripts/run-linux"), "linux-boot", "--timeout",
+        [os.path.join(ROOT, "scripts/run-linux"), "linux-la48", "--timeout",
          "40" if case == "hang" else "240", "--test", f"misbehave {case}"],
         stdout=subprocess.PIPE, text=True, check=False)
     failed = re.findall(r"^not ok \d+ - /linux/[^/]+/(\S+)", run.stdout, re.M)

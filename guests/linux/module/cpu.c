@@ -5,7 +5,9 @@
  * goes off line; it comes back through cpu_up_here() before a task can run on it.
  */
 #include <linux/cpuhotplug.h>
+#include <linux/notifier.h>
 #include <linux/smp.h>
+#include <linux/suspend.h>
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 
@@ -45,7 +47,18 @@ static int cpu_dead(unsigned int cpu)
 	return 0;
 }
 
-int cpu_start(void)
+/* It would come back with IA32_XSS as the kernel set it, and without the registers of a thread. */
+static int power_changes(struct notifier_block *block, unsigned long event, void *unused)
+{
+	if (event != PM_SUSPEND_PREPARE && event != PM_HIBERNATION_PREPARE)
+		return NOTIFY_DONE;
+	pr_err("farbell_uintr: the machine is not suspended while this module is loaded\n");
+	return notifier_from_errno(-EBUSY);
+}
+
+static struct notifier_block power_notifier = { .notifier_call = power_changes };
+
+static int setup_states(void)
 {
 	int state;
 
@@ -62,9 +75,22 @@ int cpu_start(void)
 	return 0;
 }
 
+int cpu_start(void)
+{
+	int ret = register_pm_notifier(&power_notifier);
+
+	if (ret)
+		return ret;
+	ret = setup_states();
+	if (ret)
+		unregister_pm_notifier(&power_notifier);
+	return ret;
+}
+
 void cpu_stop(void)
 {
 	cpuhp_remove_state_nocalls(online_state);
 	cpuhp_remove_state_nocalls(dead_state);
 	on_each_cpu(cpu_down_here, NULL, 1);
+	unregister_pm_notifier(&power_notifier);
 }
