@@ -18,6 +18,7 @@
 
 #define FAILS(call, error)  CHECK((call) == -1 && errno == (error))
 
+/* M3: UIF is clear before STUI and when the registration has gone. */
 static void test_self(void)
 {
     int index;
@@ -280,7 +281,7 @@ static void test_signal_in_handler(void)
     CHECK(_testui());
 }
 
-/* What a signal handler registers is there when it has returned. */
+/* M13: what a signal handler registers is there when it has returned. */
 static void register_here(int signal)
 {
     (void)signal;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * No post is lost, while receivers and senders move between CPUs, are pre-empted and block.
+ * M5, M6: no post is lost, while receivers and senders move between CPUs, are pre-empted and block.
  *
  *   uintr_stress [POSTS]       20000 unless given, of all senders together
  *

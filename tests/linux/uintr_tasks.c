@@ -77,7 +77,7 @@ static void test_threads(void)
     CHECK(uintr_register_sender(the_fd, 0) == -1 && errno == ESHUTDOWN);
 }
 
-/* The table is the process's: threads that were there before it, and those made later, send. */
+/* M10: the table is the process's: threads that were there before it, and those made later, send. */
 static void *send_here(void *arg)
 {
     (void)arg;
@@ -156,7 +156,7 @@ static void test_processes(void)
     CHECK(child_is_good(child));
 }
 
-/* A receiver that moves from CPU to CPU, beside others that want them. */
+/* M4, M5: a receiver that moves from CPU to CPU, beside others that want them. */
 static void burn(void)
 {
     while (!shared->stop) {
@@ -201,7 +201,7 @@ static void end_well(int signal)
     _exit(0);
 }
 
-/* A child has no registration and no table, its parent keeps both. */
+/* M13: a child has no registration and no table, its parent keeps both. */
 static void test_fork(void)
 {
     int index;
@@ -232,7 +232,7 @@ static void test_fork(void)
     CHECK(child_is_good(child));
 }
 
-/* A program starts without what the one before it had. */
+/* M13: a program starts without what the one before it had. */
 static void test_exec(void)
 {
     int status;
@@ -293,7 +293,7 @@ static void test_exit_in_handler(void)
     }
 }
 
-/* Receivers are killed while they are sent to; what is sent to the dead goes nowhere. */
+/* M11: receivers are killed while they are sent to; what is sent to the dead goes nowhere. */
 static void test_killed_receiver(void)
 {
     for (int i = 0; i < 20; i++) {
@@ -324,7 +324,7 @@ static void test_killed_receiver(void)
     }
 }
 
-/* A receiver that may well have the UPID of one that was sent to when it was dead. */
+/* M12: a receiver that may well have the UPID of one that was sent to when it was dead. */
 static void test_fresh_upid(void)
 {
     for (int i = 0; i < 10; i++) {

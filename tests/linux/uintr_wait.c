@@ -68,7 +68,7 @@ static void test_times_out(void)
     CHECK(uintr_wait(0, 0) == 0);
 }
 
-/* With UIF clear nothing is missed, whenever it is sent. */
+/* M8: with UIF clear nothing is missed, whenever it is sent. */
 static void wait_masked(void)
 {
     pthread_t thread;
@@ -146,6 +146,7 @@ static int interruptible_pause(void)
     return pause();
 }
 
+/* M7: the handler has run when the call returns. */
 static void with_flag(int (*block)(void), unsigned flags)
 {
     pthread_t thread;
@@ -182,7 +183,7 @@ static void test_pause(void)
     with_flag(interruptible_pause, UINTR_HANDLER_FLAG_WAITING_ANY);
 }
 
-/* Not asked for, or masked: the call takes as long as it takes, the interrupt comes after it. */
+/* M7: not asked for, or masked: the call takes as long as it takes, the interrupt comes after it. */
 static void sleep_through(unsigned flags, bool masked)
 {
     struct timespec time = { .tv_nsec = 100000000 };
@@ -237,7 +238,7 @@ static void test_signal(void)
     pthread_join(thread, NULL);
 }
 
-/* The CPU on which it blocked goes off line meanwhile, and comes back. */
+/* M2, M9: the CPU on which it blocked goes off line meanwhile, and comes back. */
 static void set_online(int cpu, bool on)
 {
     char path[64];

@@ -46,13 +46,13 @@ static struct uitt *find_locked(struct mm_struct *mm)
 
 static struct uitt *uitt_create(struct mm_struct *mm)
 {
-	struct uitt *uitt = kvzalloc(sizeof(*uitt), GFP_KERNEL_ACCOUNT);
+	struct uitt *uitt = kzalloc(sizeof(*uitt), GFP_KERNEL_ACCOUNT);
 
 	if (!uitt)
 		return NULL;
 	uitt->entries = (void *)__get_free_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!uitt->entries) {
-		kvfree(uitt);
+		kfree(uitt);
 		return NULL;
 	}
 	BUILD_BUG_ON(UINTR_MAX_SENDERS * UITTE_SIZE > PAGE_SIZE);
@@ -89,7 +89,7 @@ static void uitt_destroy(struct uitt *uitt)
 	}
 	free_page((unsigned long)uitt->entries);
 	mmdrop(uitt->mm);
-	kvfree(uitt);
+	kfree(uitt);
 	count_less(COUNT_TABLES);
 }
 
