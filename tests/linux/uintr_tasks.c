@@ -20,6 +20,7 @@
 #include "uintr_common.h"
 
 #define MANY    2000
+#define MOVES   300     /* each may take a time slice of everybody */
 
 /* Shared with children. */
 static struct shared {
@@ -77,7 +78,7 @@ static void test_threads(void)
     CHECK(uintr_register_sender(the_fd, 0) == -1 && errno == ESHUTDOWN);
 }
 
-/* M10: the table is the process's: threads that were there before it, and those made later, send. */
+/* M10: the table is the process's: threads that were there before it and later ones send. */
 static void *send_here(void *arg)
 {
     (void)arg;
@@ -116,13 +117,13 @@ static void test_table_of_all_threads(void)
 
 /* ---- Processes ---- */
 
-/* Sends MANY times, each after the one before was counted. */
-static void send_many(int fd)
+/* Sends many times, each after the one before was counted. */
+static void send_many(int fd, unsigned many)
 {
     int index = uintr_register_sender(fd, 0);
 
     CHECK(index >= 0);
-    for (unsigned i = 1; i <= MANY; i++) {
+    for (unsigned i = 1; i <= many; i++) {
         _senduipi(index);
         CHECK(wait_until(&shared->count, i));
     }
@@ -145,7 +146,7 @@ static void test_processes(void)
     CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     child = fork();
     if (!child) {
-        send_many(receive_fd(pair[1]));
+        send_many(receive_fd(pair[1]), MANY);
     }
     CHECK(!uintr_register_handler(note_shared, 0));
     fd = uintr_vector_fd(60, 0);
@@ -181,10 +182,10 @@ static void test_migration(void)
     }
     sender = fork();
     if (!sender) {
-        send_many(fd);
+        send_many(fd, MOVES);
     }
     _stui();
-    for (int i = 0; shared->count < MANY; i++) {
+    for (int i = 0; shared->count < MOVES; i++) {
         pin_to(i);
         spin(2000);
     }

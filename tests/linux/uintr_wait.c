@@ -183,7 +183,7 @@ static void test_pause(void)
     with_flag(interruptible_pause, UINTR_HANDLER_FLAG_WAITING_ANY);
 }
 
-/* M7: not asked for, or masked: the call takes as long as it takes, the interrupt comes after it. */
+/* M7: not asked for, or masked: the call takes as long as it takes, the interrupt comes later. */
 static void sleep_through(unsigned flags, bool masked)
 {
     struct timespec time = { .tv_nsec = 100000000 };

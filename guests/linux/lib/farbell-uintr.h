@@ -21,7 +21,7 @@ extern "C" {
 int uintr_register_handler(const void *handler, unsigned int flags);
 int uintr_unregister_handler(unsigned int flags);
 
-/* A descriptor for who wants to send `vector`, 0..63, to this thread. The second is its old name. */
+/* A descriptor for who wants to send `vector`, 0..63, to this thread. The second: its old name. */
 int uintr_vector_fd(uint64_t vector, unsigned int flags);
 int uintr_create_fd(uint64_t vector, unsigned int flags);
 

@@ -33,7 +33,7 @@
 #include <farbell/uintr-linux.h>
 #include "uintr.h"
 
-/* Whom a UPID's notifications are for. The kernel acknowledges both vectors where they come late. */
+/* Whom notifications are for. The kernel acknowledges both vectors where they come late. */
 #define RUNNING_VECTOR	POSTED_INTR_VECTOR
 #define BLOCKED_VECTOR	POSTED_INTR_WAKEUP_VECTOR
 

@@ -202,7 +202,10 @@ static void let_all_join(void)
 	pass_all_cpus();
 }
 
-/* The parent is current. Of a thread that is made while the table is, this sees it, or that saw it. */
+/*
+ * The parent is current. If the table is made at the same time, this sees the table, or
+ * let_all_join() has seen the child.
+ */
 void uitt_inherit(struct task_struct *child)
 {
 	bool found;
