@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* /dev/farbell-mailboxN */
+#include <linux/idr.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "mailbox.h"
+
+#define DEVICES		16
+#define SECTION_SHIFT	40	/* of FBMB_MAP_* */
+
+static dev_t first;
+static struct class *class;
+static DEFINE_IDA(numbers);
+/* Mailboxes come and are opened; what the first open has set stays. */
+static DEFINE_MUTEX(opening);
+
+/* ---- open, release ---- */
+
+/* All mappings are of one inode, by which remove() finds them. */
+static void use_inode(struct mailbox *m, struct file *file)
+{
+	mutex_lock(&opening);
+	if (!m->inode) {
+		m->inode = file_inode(file);
+		ihold(m->inode);
+	}
+	file->f_mapping = m->inode->i_mapping;
+	mutex_unlock(&opening);
+}
+
+static int mailbox_open(struct inode *inode, struct file *file)
+{
+	struct mailbox *m = container_of(inode->i_cdev, struct mailbox, cdev);
+	struct mailbox_file *f = kzalloc(sizeof(*f), GFP_KERNEL);
+
+	if (!f)
+		return -ENOMEM;
+	f->m = m;
+	init_waitqueue_head(&f->wait);
+	use_inode(m, file);
+	spin_lock_irq(&m->files_lock);
+	f->events_seen = m->event_count;
+	list_add_tail(&f->entry, &m->files);
+	spin_unlock_irq(&m->files_lock);
+	file->private_data = f;
+	return stream_open(inode, file);
+}
+
+static int mailbox_fasync(int fd, struct file *file, int on)
+{
+	struct mailbox_file *f = file->private_data;
+
+	return fasync_helper(fd, file, on, &f->async);
+}
+
+static int mailbox_release(struct inode *inode, struct file *file)
+{
+	struct mailbox_file *f = file->private_data;
+	struct mailbox *m = f->m;
+
+	down_read(&m->alive);
+	mailbox_listen(f, 0);
+	up_read(&m->alive);
+	spin_lock_irq(&m->files_lock);
+	list_del(&f->entry);
+	spin_unlock_irq(&m->files_lock);
+	kfree(f);
+	return 0;
+}
+
+/* ---- messages ---- */
+
+static ssize_t mailbox_read(struct file *file, char __user *to, size_t room,
+			    loff_t *offset)
+{
+	struct mailbox_file *f = file->private_data;
+
+	return mailbox_receive(f->m, to, room, !(file->f_flags & O_NONBLOCK));
+}
+
+static ssize_t mailbox_write(struct file *file, const char __user *from,
+			     size_t bytes, loff_t *offset)
+{
+	struct mailbox_file *f = file->private_data;
+
+	return mailbox_send(f->m, from, bytes, !(file->f_flags & O_NONBLOCK));
+}
+
+static __poll_t mailbox_poll(struct file *file, poll_table *table)
+{
+	struct mailbox_file *f = file->private_data;
+	struct mailbox *m = f->m;
+	__poll_t events = 0;
+
+	poll_wait(file, &f->wait, table);
+	poll_wait(file, &m->wait, table);
+	if (READ_ONCE(m->gone))
+		return EPOLLERR | EPOLLHUP;
+	if (READ_ONCE(f->rung) || READ_ONCE(m->event_count) != f->events_seen)
+		events |= EPOLLPRI;
+	if (poll_requested_events(table) & EPOLLIN && mailbox_has_message(m))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (poll_requested_events(table) & EPOLLOUT && mailbox_has_room(m))
+		events |= EPOLLOUT | EPOLLWRNORM;
+	return events;
+}
+
+/* ---- ioctl: each is called with m->alive, the device being there ---- */
+
+static u32 state(struct mailbox *m, unsigned int field)
+{
+	return READ_ONCE(*(u32 *)(m->state + m->side * MBOX_PAGE_SIZE + field));
+}
+
+static long tell_info(struct mailbox_file *f, void __user *to)
+{
+	struct mailbox *m = f->m;
+	struct fbmb_info info = {
+		.side = m->side,
+		.max_message = m->max_message,
+		.link = state(m, MBOX_STATE_LINK),
+		.generation = state(m, MBOX_STATE_GENERATION),
+		.peer_generation = state(m, MBOX_STATE_PEER_GENERATION),
+		.doorbells = MBOX_DOORBELLS,
+		.state_size = m->sections[1].size,
+		.common_size = m->sections[2].size,
+		.output_size = m->sections[3].size,
+		.upid_size = m->upids.size / 2,
+	};
+
+	return copy_to_user(to, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long tell_event(struct mailbox_file *f, void __user *to)
+{
+	struct fbmb_event event;
+
+	if (!mailbox_next_event(f, &event))
+		return -EAGAIN;
+	return copy_to_user(to, &event, sizeof(event)) ? -EFAULT : 0;
+}
+
+static long ring(struct mailbox_file *f, void __user *argument)
+{
+	struct fbmb_ring r;
+
+	if (copy_from_user(&r, argument, sizeof(r)))
+		return -EFAULT;
+	if (r.doorbell >= MBOX_DOORBELLS)
+		return -EINVAL;
+	r.status = mailbox_ring(f->m, r.doorbell);
+	return copy_to_user(argument, &r, sizeof(r)) ? -EFAULT : 0;
+}
+
+static long listen(struct mailbox_file *f, void __user *argument)
+{
+	u64 doorbells;
+
+	if (copy_from_user(&doorbells, argument, sizeof(doorbells)))
+		return -EFAULT;
+	mailbox_listen(f, doorbells);
+	return 0;
+}
+
+static long tell_rung(struct mailbox_file *f, void __user *to)
+{
+	u64 rung;
+
+	spin_lock_irq(&f->m->files_lock);
+	rung = f->rung;
+	f->rung = 0;
+	spin_unlock_irq(&f->m->files_lock);
+	return copy_to_user(to, &rung, sizeof(rung)) ? -EFAULT : 0;
+}
+
+static long set_state(struct mailbox_file *f, void __user *argument)
+{
+	u32 word;
+
+	if (copy_from_user(&word, argument, sizeof(word)))
+		return -EFAULT;
+	writel(word, f->m->regs + MBOX_REG_STATE_WORD);
+	return 0;
+}
+
+static long perform(struct mailbox_file *f, unsigned int call, void __user *a)
+{
+	switch (call) {
+	case FBMB_INFO:
+		return tell_info(f, a);
+	case FBMB_EVENT:
+		return tell_event(f, a);
+	case FBMB_RING:
+		return ring(f, a);
+	case FBMB_LISTEN:
+		return listen(f, a);
+	case FBMB_RUNG:
+		return tell_rung(f, a);
+	case FBMB_STATE:
+		return set_state(f, a);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long mailbox_ioctl(struct file *file, unsigned int call,
+			  unsigned long argument)
+{
+	struct mailbox_file *f = file->private_data;
+	long result;
+
+	if (down_read_killable(&f->m->alive))
+		return -EINTR;
+	result = f->m->gone ? -ENODEV :
+		 perform(f, call, (void __user *)argument);
+	up_read(&f->m->alive);
+	return result;
+}
+
+/* ---- mmap ---- */
+
+/*
+ * Pages are looked up when they are touched, so that none is left, or comes
+ * again, when the device has gone: SIGBUS.
+ */
+static vm_fault_t mailbox_fault(struct vm_fault *vmf)
+{
+	struct mailbox_file *f = vmf->vma->vm_file->private_data;
+	struct mailbox *m = f->m;
+	u64 section = vmf->pgoff >> (SECTION_SHIFT - PAGE_SHIFT);
+	u64 page = vmf->pgoff & ((1ULL << (SECTION_SHIFT - PAGE_SHIFT)) - 1);
+	vm_fault_t result = VM_FAULT_SIGBUS;
+
+	down_read(&m->mapped);
+	if (!m->gone && section < ARRAY_SIZE(m->sections) &&
+	    page < m->sections[section].size >> PAGE_SHIFT)
+		result = vmf_insert_pfn(vmf->vma, vmf->address,
+			((m->shm_base + m->sections[section].offset) >>
+			 PAGE_SHIFT) + page);
+	up_read(&m->mapped);
+	return result;
+}
+
+static const struct vm_operations_struct mapping = {
+	.fault = mailbox_fault,
+};
+
+/* The section, or null: there is none, or not so much of it. */
+static const struct mailbox_section *section_of(struct mailbox *m,
+						struct vm_area_struct *vma)
+{
+	u64 number = vma->vm_pgoff >> (SECTION_SHIFT - PAGE_SHIFT);
+	u64 page = vma->vm_pgoff & ((1ULL << (SECTION_SHIFT - PAGE_SHIFT)) - 1);
+	u64 pages;
+
+	if (!number || number >= ARRAY_SIZE(m->sections))
+		return NULL;
+	pages = m->sections[number].size >> PAGE_SHIFT;
+	return page < pages && vma_pages(vma) <= pages - page ?
+	       &m->sections[number] : NULL;
+}
+
+static int mailbox_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct mailbox_file *f = file->private_data;
+	const struct mailbox_section *s = section_of(f->m, vma);
+
+	if (!s)
+		return -EINVAL;
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC || (vma->vm_flags & VM_WRITE && !s->writable))
+		return -EACCES;
+	vma->vm_flags &= ~VM_MAYEXEC;
+	if (!s->writable)
+		vma->vm_flags &= ~VM_MAYWRITE;
+	vma->vm_flags |= VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP;
+	vma->vm_ops = &mapping;
+	return 0;
+}
+
+static const struct file_operations operations = {
+	.owner = THIS_MODULE,
+	.open = mailbox_open,
+	.release = mailbox_release,
+	.read = mailbox_read,
+	.write = mailbox_write,
+	.poll = mailbox_poll,
+	.fasync = mailbox_fasync,
+	.unlocked_ioctl = mailbox_ioctl,
+	.mmap = mailbox_mmap,
+	.llseek = no_llseek,
+};
+
+/* ---- coming and going ---- */
+
+static void release(struct device *dev)
+{
+	struct mailbox *m = container_of(dev, struct mailbox, dev);
+
+	if (m->inode)
+		iput(m->inode);
+	if (m->number >= 0)
+		ida_free(&numbers, m->number);
+	kfree(m);
+}
+
+void mailbox_begin(struct mailbox *m)
+{
+	device_initialize(&m->dev);
+	m->dev.release = release;
+	m->number = -1;
+}
+
+int mailbox_add(struct mailbox *m)
+{
+	int error;
+
+	m->number = ida_alloc_max(&numbers, DEVICES - 1, GFP_KERNEL);
+	if (m->number < 0)
+		return m->number;
+	m->dev.devt = MKDEV(MAJOR(first), m->number);
+	m->dev.class = class;
+	m->dev.parent = &m->vdev->dev;
+	cdev_init(&m->cdev, &operations);
+	m->cdev.owner = THIS_MODULE;
+	error = dev_set_name(&m->dev, "farbell-mailbox%d", m->number);
+	return error ? error : cdev_device_add(&m->cdev, &m->dev);
+}
+
+static void set_gone(struct mailbox *m)
+{
+	down_write(&m->alive);
+	down_write(&m->mapped);
+	spin_lock_irq(&m->tx_lock);
+	spin_lock(&m->rx_lock);
+	m->gone = true;
+	spin_unlock(&m->rx_lock);
+	spin_unlock_irq(&m->tx_lock);
+	up_write(&m->mapped);
+	up_write(&m->alive);
+}
+
+void mailbox_remove(struct mailbox *m)
+{
+	struct mailbox_file *f;
+
+	cdev_device_del(&m->cdev, &m->dev);
+	set_gone(m);
+	wake_up_all(&m->wait);
+	spin_lock_irq(&m->files_lock);
+	list_for_each_entry(f, &m->files, entry)
+		wake_up_all(&f->wait);
+	spin_unlock_irq(&m->files_lock);
+	if (m->inode)
+		unmap_mapping_range(m->inode->i_mapping, 0, 0, 1);
+}
+
+static char *devnode(struct device *dev, umode_t *mode)
+{
+	if (mode)
+		*mode = 0600;
+	return NULL;
+}
+
+int mailbox_files_init(void)
+{
+	int error = alloc_chrdev_region(&first, 0, DEVICES, "farbell-mailbox");
+
+	if (error)
+		return error;
+	class = class_create(THIS_MODULE, "farbell-mailbox");
+	if (IS_ERR(class)) {
+		unregister_chrdev_region(first, DEVICES);
+		return PTR_ERR(class);
+	}
+	class->devnode = devnode;
+	return 0;
+}
+
+void mailbox_files_exit(void)
+{
+	class_destroy(class);
+	unregister_chrdev_region(first, DEVICES);
+	ida_destroy(&numbers);
+}
