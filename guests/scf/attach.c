@@ -270,11 +270,16 @@ static void post(struct scf_caller *c)
 }
 
 /* F40: GP says which of its CPUs serves, but not that it is one of ours. */
-static uint32_t server_id(void)
+static void interrupt_server(void)
 {
     uint32_t id = wire_word(&link.peer[0].head.running);
 
-    return id < RT_LOCAL_ID ? id : GP_LOCAL_ID;
+    if (id == SCF3_RUNNING_NO_IPI) {
+        link_ring(&link);
+    } else {
+        apic_icr(id < RT_LOCAL_ID ? id : GP_LOCAL_ID,
+                 ICR_FIXED | ICR_ASSERT | GP_IPI_VECTOR);
+    }
 }
 
 void scf_notify(struct scf_caller *c, unsigned mode)
@@ -284,7 +289,7 @@ void scf_notify(struct scf_caller *c, unsigned mode)
         post(c);
         break;
     case SCF3_MODE_IPI:
-        apic_icr(server_id(), ICR_FIXED | ICR_ASSERT | GP_IPI_VECTOR);
+        interrupt_server();
         break;
     case SCF3_MODE_POSTED:
         if (link_post(&link, c->slot)) {

@@ -10,7 +10,7 @@ enum scf_class { SCF_NO_CALL, SCF_REAL_TIME, SCF_REMOTE, SCF_DUAL,
                  SCF_INTERNAL };
 
 enum scf_type { SCF_NONE, SCF_VALUE, SCF_STRING, SCF_IN, SCF_OUT, SCF_LENGTH,
-                SCF_STAT, SCF_PAIR, SCF_TIME };
+                SCF_STAT, SCF_PAIR, SCF_TIME, SCF_FD };
 
 struct scf_call_type {
     const char *name;

@@ -35,6 +35,7 @@ static long put_argument(const struct request *r, int i, uint64_t *value)
     }
     switch (r->type->args[i]) {
     case SCF_VALUE:
+    case SCF_FD:
         return 0;
     case SCF_LENGTH:
         *value = length_of(r, i);

@@ -120,6 +120,7 @@ static uint64_t argument(const struct scf_server *s,
     case SCF_NONE:
         return 0;
     case SCF_VALUE:
+    case SCF_FD:
         return r->args[i];
     case SCF_LENGTH:
         return r->flags & SCF3_FLAG_RAW || r->args[i] < SCF3_BUFFER_SIZE ?

@@ -108,6 +108,7 @@
 #define SCF3_HEAD_SIZE              0x30
 
 #define SCF3_RUNNING_LOOKS          0xffffffff  /* for replies (F50) */
+#define SCF3_RUNNING_NO_IPI         0xffffffff  /* server's (F40) */
 
 /* SCF3_HEAD_STATE (F23) */
 #define SCF3_STATE_NONE             0       /* nobody is here */
