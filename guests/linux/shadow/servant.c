@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A servant: the shadow of one process of RT.  It serves in its
+ * user-interrupt handler, in a signal's, or in its loop, whatever tells it.
+ * Compiled for general registers only: they are what the handler saves.
+ */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include "notify.h"
+#include "shadow.h"
+
+#define SPINS		1000	/* before it gives way */
+#define TURNS		10	/* of these, before it sleeps (F49) */
+#define POLL_TURNS	1000	/* the same of a polled one */
+#define POLLED_REST	1	/* ms, when it was polled for nothing */
+
+static struct mailbox mailbox;
+static struct scf_server server;
+static volatile bool busy, again;
+static int parked_event;	/* a handler has left a call that waits */
+
+/* ---- what serve.c asks for ---- */
+
+/* F30: another epoch is another process's. */
+void scf_renew(struct scf_server *s)
+{
+	if (s->epoch)
+		end(calls.status);
+}
+
+void scf_answered(struct scf_server *s, unsigned int mode)
+{
+	(void)s;
+	notify_answered(&mailbox, calls.slot, mode);
+}
+
+/* ---- its turns ---- */
+
+/* Whoever comes in the midst of a turn has it begin once more. */
+void servant_told(void)
+{
+	if (busy) {
+		again = true;
+		return;
+	}
+	do {
+		busy = true;
+		again = false;
+		scf_serve(&server);
+		busy = false;
+	} while (again);
+}
+
+/* The same in a handler: the loop may be about to sleep. */
+void shadow_told(void)
+{
+	uint64_t one = 1;
+
+	servant_told();
+	notify_mail(&mailbox, calls.slot);
+	if (wire_word(&server.own->head.parked))
+		kernel(SYS_write, parked_event, &one, sizeof(one));
+}
+
+static unsigned int request_mode(void)
+{
+	return (wire_word(&server.peer->head.reply) & SCF3_REQUEST_MODE) >>
+	       SCF3_REQUEST_MODE_SHIFT;
+}
+
+static void poll_requests(void)
+{
+	for (int i = 0; i < POLL_TURNS && request_mode() == SCF3_MODE_POLL; i++) {
+		for (int n = 0; n < SPINS; n++) {
+			if (scf_has_requests(&server)) {
+				servant_told();
+				i = 0;
+			}
+			__builtin_ia32_pause();
+		}
+		kernel(SYS_sched_yield);
+	}
+}
+
+/* F49: awake for a while, so that whoever asks again soon finds it here. */
+static void spin(void)
+{
+	uint64_t served = server.served;
+
+	for (int i = 0; i < TURNS * SPINS; i++) {
+		const volatile uint64_t *now = &server.served;
+
+		if (*now != served) {
+			served = *now;
+			i = 0;
+		}
+		__builtin_ia32_pause();
+	}
+}
+
+/* ---- sleeping ---- */
+
+static nfds_t add_parked(struct pollfd *p, nfds_t n)
+{
+	for (int i = 0; i < SCF3_CALLS; i++) {
+		int fd = -1;
+
+		if (server.jobs[i].used) {
+			p[n].events = calls_wait_for(&server.jobs[i].request, &fd);
+			p[n++].fd = fd;
+		}
+	}
+	return n;
+}
+
+/* Until something comes that does not come by a handler. */
+static void rest(int ms)
+{
+	struct pollfd p[2 + SCF3_CALLS] = {
+		{ .fd = mailbox.fd, .events = POLLPRI },
+		{ .fd = parked_event, .events = POLLIN },
+	};
+	uint64_t count;
+
+	kernel(SYS_poll, p, add_parked(p, 2), ms);
+	if (p[0].revents & POLLERR)
+		end(1);
+	if (p[0].revents & POLLPRI)
+		mailbox_forget(&mailbox);
+	if (p[1].revents & POLLIN)
+		kernel(SYS_read, parked_event, &count, sizeof(count));
+}
+
+static void rest_by_mode(void)
+{
+	switch (request_mode()) {
+	case SCF3_MODE_POLL:
+		poll_requests();
+		rest(POLLED_REST);
+		break;
+	case SCF3_MODE_IRQ:
+		rest(-1);
+		break;
+	default:
+		spin();
+		rest(-1);
+		break;
+	}
+}
+
+static void prepare(unsigned int slot)
+{
+	calls.slot = slot;
+	calls.mailbox = &mailbox;
+	parked_event = kernel(SYS_eventfd2, 0, EFD_NONBLOCK);
+	if (parked_event < 0 || !mailbox_open(&mailbox, mailbox_path))
+		end(1);
+	kernel(SYS_dup2, parked_event, FDS + SCF3_SLOTS);
+	kernel(SYS_close, parked_event);
+	parked_event = FDS + SCF3_SLOTS;
+	calls_start();
+	notify_start(&mailbox, slot);
+	calls.receiver = notify_receiver();
+	scf_serve_start(&server, &mailbox.own[slot], &mailbox.peer[slot],
+			&mailbox.peer[0].head.running);
+}
+
+void servant_main(unsigned int slot)
+{
+	prepare(slot);
+	for (;;) {
+		servant_told();
+		notify_mode(&mailbox, request_mode());
+		rest_by_mode();
+	}
+}
