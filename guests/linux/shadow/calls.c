@@ -121,24 +121,52 @@ static void take_descriptor(int process, int fd)
 }
 
 /*
- * The open files of the parent's shadow are the child's, too.  The place that
+ * The open files of the parent's shadow are this one's, too.  The place that
  * its process has here comes last.
  */
-static long twin(uint64_t slot)
+static void take_descriptors(pid_t parent)
 {
-	int process;
+	int process = kernel(SYS_pidfd_open, parent, 0);
 
-	if (slot >= SCF3_SLOTS || slot == calls.slot || !shared->servants[slot])
-		return -EINVAL;
-	process = kernel(SYS_pidfd_open, shared->servants[slot], 0);
 	if (process < 0)
-		return process;
+		return;
 	close_all_but(process);
 	for (int fd = 0; fd < FDS; fd++)
 		if (fd != process)
 			take_descriptor(process, fd);
 	take_descriptor(process, process);
-	return 0;
+}
+
+void calls_look_for_parent(void)
+{
+	unsigned int parent = shared->twin_of[calls.slot];
+
+	if (parent) {
+		take_descriptors(shared->servants[parent - 1]);
+		shared->twin_of[calls.slot] = 0;
+		kernel(SYS_kill, shared->servants[parent - 1], TOLD_SIGNAL);
+	}
+}
+
+/*
+ * The child has a slot and a shadow of its own, which takes what it inherits;
+ * the call waits for that.
+ */
+static long twin(uint64_t slot)
+{
+	static unsigned int asked;	/* slot + 1 */
+
+	if (slot >= SCF3_SLOTS || slot == calls.slot)
+		return -EINVAL;
+	if (asked == slot + 1) {
+		asked = shared->twin_of[slot] == calls.slot + 1 ? asked : 0;
+		return asked ? SCF_PARKED : 0;
+	}
+	asked = slot + 1;
+	shared->twin_of[slot] = calls.slot + 1;
+	kernel(SYS_kill, shared->servants[slot] ?: kernel(SYS_getppid),
+	       TOLD_SIGNAL);
+	return SCF_PARKED;
 }
 
 /* Its process ends with its epoch, when RT has seen the answer. */

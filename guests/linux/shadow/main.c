@@ -67,6 +67,7 @@ static void bury(pid_t pid, int status)
 		if (shared->servants[slot] != pid)
 			continue;
 		shared->servants[slot] = 0;
+		shared->twin_of[slot] = 0;
 		tell_end(slot, pid, status);
 		if (wire_word(&mailbox.own[slot].head.epoch)) {
 			wire_set(&mailbox.own[slot].head.epoch, 0);
@@ -94,7 +95,7 @@ static void look(void)
 		if (!pid && is_opened(slot))
 			fork_servant(slot);
 		else if (pid && slot_has_work(&mailbox, slot))
-			kernel(SYS_kill, pid, SIGUSR1);
+			kernel(SYS_kill, pid, TOLD_SIGNAL);
 	}
 }
 
@@ -119,6 +120,7 @@ static void __attribute__((noreturn)) serve(void)
 	struct pollfd p = { .fd = mailbox.fd, .events = POLLIN | POLLPRI };
 
 	for (;;) {
+		p.revents = 0;
 		kernel(SYS_poll, &p, 1, LOOK_EVERY);
 		if (p.revents & POLLERR) {
 			say("the mailbox is gone");
@@ -143,6 +145,7 @@ static void take_over(void)
 		;
 	for (unsigned int slot = 0; slot < SCF3_SLOTS; slot++)
 		wire_set(&mailbox.own[slot].head.epoch, 0);
+	wire_set(&mailbox.own[0].head.running, SCF3_RUNNING_NO_IPI);
 	mailbox_ring(&mailbox);
 }
 
@@ -154,6 +157,7 @@ static void prepare(void)
 	shared = (struct shared *)at;
 	catch_signal(SIGCHLD, on_signal);
 	catch_signal(SIGPIPE, on_signal);
+	catch_signal(TOLD_SIGNAL, on_signal);	/* by a servant that begins */
 	if (at < 0 || !mailbox_open(&mailbox, mailbox_path))
 		end(1);
 	take_over();

@@ -6,8 +6,6 @@
 
 #include "notify.h"
 
-#define TOLD_SIGNAL	SIGUSR1		/* by the parent, or by a doorbell */
-
 static bool asks_for_signals;		/* the driver, for doorbells */
 
 static void on_signal(int signal, void *info, void *context)

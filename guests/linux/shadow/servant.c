@@ -18,7 +18,7 @@
 
 static struct mailbox mailbox;
 static struct scf_server server;
-static volatile bool busy, again;
+static volatile bool busy = true, again;	/* busy to begin with */
 static int parked_event;	/* a handler has left a call that waits */
 
 /* ---- what serve.c asks for ---- */
@@ -48,6 +48,7 @@ void servant_told(void)
 	do {
 		busy = true;
 		again = false;
+		calls_look_for_parent();
 		scf_serve(&server);
 		busy = false;
 	} while (again);
@@ -118,7 +119,7 @@ static nfds_t add_parked(struct pollfd *p, nfds_t n)
 /* Until something comes that does not come by a handler. */
 static void rest(int ms)
 {
-	struct pollfd p[2 + SCF3_CALLS] = {
+	struct pollfd p[2 + SCF3_CALLS] = {	/* revents stay 0 for EINTR */
 		{ .fd = mailbox.fd, .events = POLLPRI },
 		{ .fd = parked_event, .events = POLLIN },
 	};
@@ -170,6 +171,7 @@ static void prepare(unsigned int slot)
 void servant_main(unsigned int slot)
 {
 	prepare(slot);
+	busy = false;
 	for (;;) {
 		servant_told();
 		notify_mode(&mailbox, request_mode());

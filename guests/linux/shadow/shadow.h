@@ -8,6 +8,7 @@
 #ifndef FARBELL_SHADOW_H
 #define FARBELL_SHADOW_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,7 @@
 #include "sys.h"
 
 #define DOORBELL	0	/* the one of both kernels */
+#define TOLD_SIGNAL	SIGUSR1	/* to a servant: look at your slot */
 #define FDS		256	/* of an RT process; the shadow's own lie above */
 
 /* ---- the mailbox, mailbox.c ---- */
@@ -40,6 +42,8 @@ void mailbox_forget(struct mailbox *m);
 
 struct shared {
 	volatile pid_t servants[SCF3_SLOTS];	/* 0: none */
+	/* The slot, from 1, whose files this one is to have: its fork */
+	volatile unsigned int twin_of[SCF3_SLOTS];
 };
 
 extern struct shared *shared;
@@ -64,6 +68,8 @@ struct servant_calls {
 extern struct servant_calls calls;
 
 void calls_start(void);
+/* A fork, of which this is the child: what the parent is waiting for. */
+void calls_look_for_parent(void);
 /* What a parked request waits for: POLLIN, POLLOUT, or 0. */
 short calls_wait_for(const struct scf_request *r, int *fd);
 
