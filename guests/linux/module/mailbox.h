@@ -74,6 +74,9 @@ struct mailbox_file {
 	struct fasync_struct *async;
 	u64 listens, rung;		/* under files_lock */
 	u64 events_seen;
+	struct pid *receiver;		/* who has become one by this file */
+	u32 upid;			/* and where; under the window's lock */
+	bool is_receiver;
 };
 
 /* mailbox_main.c */
@@ -96,6 +99,14 @@ u32 mailbox_ring(struct mailbox *m, u32 doorbell);
 void mailbox_listen(struct mailbox_file *f, u64 doorbells);
 void mailbox_add_event(struct mailbox *m, const u8 *event);
 bool mailbox_next_event(struct mailbox_file *f, struct fbmb_event *event);
+
+/* mailbox_uintr.c */
+int mailbox_window_start(struct mailbox *m);
+void mailbox_window_stop(struct mailbox *m);
+void mailbox_window_leave(struct mailbox_file *f);
+long mailbox_receiver(struct mailbox_file *f, void __user *argument);
+long mailbox_sender(struct mailbox_file *f, void __user *argument);
+long mailbox_bind(struct mailbox_file *f, void __user *argument);
 
 /* mailbox_file.c */
 int mailbox_files_init(void);

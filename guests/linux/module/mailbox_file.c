@@ -64,6 +64,8 @@ static int mailbox_release(struct inode *inode, struct file *file)
 
 	down_read(&m->alive);
 	mailbox_listen(f, 0);
+	if (!m->gone)
+		mailbox_window_leave(f);
 	up_read(&m->alive);
 	spin_lock_irq(&m->files_lock);
 	list_del(&f->entry);
@@ -202,6 +204,12 @@ static long perform(struct mailbox_file *f, unsigned int call, void __user *a)
 		return tell_rung(f, a);
 	case FBMB_STATE:
 		return set_state(f, a);
+	case FBMB_RECEIVER:
+		return mailbox_receiver(f, a);
+	case FBMB_SENDER:
+		return mailbox_sender(f, a);
+	case FBMB_BIND:
+		return mailbox_bind(f, a);
 	default:
 		return -ENOTTY;
 	}

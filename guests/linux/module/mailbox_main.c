@@ -139,10 +139,15 @@ static int probe(struct virtio_device *vdev)
 	if (error)
 		goto unmap;
 	start(m);
-	error = mailbox_add(m);
+	error = mailbox_window_start(m);
 	if (error)
 		goto stop;
+	error = mailbox_add(m);
+	if (error)
+		goto close;
 	return 0;
+close:
+	mailbox_window_stop(m);
 stop:
 	virtio_reset_device(vdev);
 	mailbox_queues_stop(m);
@@ -159,6 +164,7 @@ static void remove(struct virtio_device *vdev)
 	struct mailbox *m = vdev->priv;
 
 	mailbox_remove(m);
+	mailbox_window_stop(m);
 	virtio_reset_device(vdev);
 	mailbox_queues_stop(m);
 	unmap_registers(m);

@@ -99,7 +99,7 @@ static void look(void)
 	}
 }
 
-/* Messages that came while the queue was bound to nobody (F46). */
+/* Messages that came while the queue was bound to nobody (F46): look(). */
 static void read_mail(void)
 {
 	uint32_t slot;

@@ -15,9 +15,9 @@ void notify_answered(struct mailbox *m, unsigned int slot, unsigned int mode);
 /* In a handler: messages of the mailbox, and whose they are (F46). */
 void notify_mail(struct mailbox *m, unsigned int slot);
 
-/* ---- defined by the servant ---- */
+/* ---- defined by the servant: a handler's turn ---- */
 
-void servant_told(void);
+extern char shadow_interrupt[];		/* ring3.S: saves, and calls the next */
 void shadow_told(void);
 
 #endif

@@ -5,10 +5,13 @@
  * Compiled for general registers only: they are what the handler saves.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 
 #include "notify.h"
+#include "old.h"
 #include "shadow.h"
 
 #define SPINS		1000	/* before it gives way */
@@ -19,9 +22,10 @@
 static struct mailbox mailbox;
 static struct scf_server server;
 static volatile bool busy = true, again;	/* busy to begin with */
+static struct old_server queue;	/* beside the first slots (F15) */
 static int parked_event;	/* a handler has left a call that waits */
 
-/* ---- what serve.c asks for ---- */
+/* ---- what serve.c and old.c ask for ---- */
 
 /* F30: another epoch is another process's. */
 void scf_renew(struct scf_server *s)
@@ -36,29 +40,42 @@ void scf_answered(struct scf_server *s, unsigned int mode)
 	notify_answered(&mailbox, calls.slot, mode);
 }
 
+/* Nobody asks: the queue is one beside a slot. */
+long old_init_uintr(void)
+{
+	return -ENOSYS;
+}
+
 /* ---- its turns ---- */
 
-/* Whoever comes in the midst of a turn has it begin once more. */
-void servant_told(void)
+static void take_turn(void)
 {
-	if (busy) {
-		again = true;
-		return;
-	}
+	calls_look_for_parent();
+	scf_serve(&server);
+	if (queue.page && server.epoch)
+		old_serve(&queue);
+}
+
+/* Whoever comes in the midst of a turn has it begin once more. */
+static void servant_told(void)
+{
 	do {
 		busy = true;
 		again = false;
-		calls_look_for_parent();
-		scf_serve(&server);
+		take_turn();
 		busy = false;
 	} while (again);
 }
 
-/* The same in a handler: the loop may be about to sleep. */
+/* In a handler: the loop may be about to sleep. */
 void shadow_told(void)
 {
 	uint64_t one = 1;
 
+	if (busy) {
+		again = true;
+		return;
+	}
 	servant_told();
 	notify_mail(&mailbox, calls.slot);
 	if (wire_word(&server.own->head.parked))
@@ -88,13 +105,12 @@ static void poll_requests(void)
 /* F49: awake for a while, so that whoever asks again soon finds it here. */
 static void spin(void)
 {
-	uint64_t served = server.served;
+	const volatile uint64_t *first = &server.served, *second = &queue.served;
+	uint64_t served = *first + *second;
 
 	for (int i = 0; i < TURNS * SPINS; i++) {
-		const volatile uint64_t *now = &server.served;
-
-		if (*now != served) {
-			served = *now;
+		if (*first + *second != served) {
+			served = *first + *second;
 			i = 0;
 		}
 		__builtin_ia32_pause();
@@ -151,6 +167,22 @@ static void rest_by_mode(void)
 	}
 }
 
+/* Without it the process has its slot. */
+static void find_queue(unsigned int slot)
+{
+	uint64_t at = SCF2_QUEUES + slot * SCF_PAGE_SIZE - SCF_WINDOW;
+	long page;
+
+	if (slot >= SCF2_SLOTS || at >= mailbox.info.common_size)
+		return;
+	page = kernel(SYS_mmap, NULL, SCF_PAGE_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED, mailbox.fd, FBMB_MAP_COMMON + at);
+	if (page > 0) {
+		old_start(&queue, (uint8_t *)page, NULL);
+		queue.beside = true;
+	}
+}
+
 static void prepare(unsigned int slot)
 {
 	calls.slot = slot;
@@ -166,6 +198,7 @@ static void prepare(unsigned int slot)
 	calls.receiver = notify_receiver();
 	scf_serve_start(&server, &mailbox.own[slot], &mailbox.peer[slot],
 			&mailbox.peer[0].head.running);
+	find_queue(slot);
 }
 
 void servant_main(unsigned int slot)
