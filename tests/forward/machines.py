@@ -46,13 +46,13 @@ class Monitor:
 class World:
     """A folder for the copies of the layouts, and the processes that run from them."""
 
-    def __init__(self, payload, args="", accel=(), gp_args="", gp=GP):
+    def __init__(self, payload, args="", accel=(), gp_args="", gp=GP, ends="verdict=1"):
         self.folder = tempfile.TemporaryDirectory()
         self.accel = list(accel)
         self.gp_args = gp_args
         self.gp = gp
         self.payload = partition_image(os.path.join(ROOT, "build/tests/forward", payload),
-                                       "verdict=1 apic=xapic " + args, self.path("rt.elf"))
+                                       f"{ends} apic=xapic {args}", self.path("rt.elf"))
         self.processes = []
 
     def path(self, name):
@@ -84,10 +84,12 @@ class World:
     def monitor_words(self):
         return ["-qmp", f"unix:{self.path('monitor')},server=on,wait=off"]
 
+    def gp_link(self):
+        return ["-chardev", f"socket,id=c,path={self.path('link')},server=on,wait=off",
+                *self.layout("forward-gp")]
+
     def start_gp(self, *more):
-        link = f"socket,id=c,path={self.path('link')},server=on,wait=off"
-        return self.start(self.gp_words() + ["-chardev", link, *self.layout("forward-gp"), *more],
-                          "gp.log")
+        return self.start(self.gp_words() + self.gp_link() + list(more), "gp.log")
 
     def start_rt(self, *more):
         link = f"socket,id=c,path={self.path('link')},reconnect-ms=50"
