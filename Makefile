@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The commands people type. What they do is in scripts/ and in meson.build.
 
-.PHONY: help prep build check check-full check-one list-tests demo timeline style \
+.PHONY: help prep build check check-full check-one list-tests demo demo-linux timeline style \
 	refresh-patches check-upstream check-builds check-linux check-mutants \
 	bench bench-linux hunt
 
@@ -11,6 +11,10 @@ help:
 ## make demo             build, then show it at work
 demo: build
 	@scripts/demo
+
+## make demo-linux       Debian's stock kernel beside RT, which it serves; FORM=two: in two processes
+demo-linux: build
+	@scripts/demo-linux $(or $(FORM),one)
 
 ## make timeline         draw the user interrupts of a payload (T=demo A="n=5 only=..."): build/timeline.html
 timeline: build

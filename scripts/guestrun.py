@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -61,6 +62,16 @@ def partition_image(elf, words, path):
     with open(path, "wb") as f:
         f.write(image.replace(room, args, 1))
     return path
+
+
+def folder_from(script):
+    """What it prints last. What it says while it downloads or builds is for people."""
+    found = subprocess.run([os.path.join(ROOT, "scripts", script)], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True)
+    if found.returncode:
+        print("# " + found.stderr.strip().replace("\n", "\n# "))
+        sys.exit("Bail out! " + found.stderr.strip().rsplit("\n", 1)[-1])
+    return found.stdout.strip()
 
 
 def execute(cmd, seconds):

@@ -74,8 +74,8 @@ int latency_main(const char *name, int argc, char **argv, long (*fn)(void))
 
     if (!ticks || calls < 1 || calls > CALLS_MAX ||
         !latency_modes(argc, argv)) {
-        printf("usage: %s [CALLS [REQUEST [REPLY]]], at most %d, modes poll, "
-               "uipi, ipi, irq and posted\n", name, CALLS_MAX);
+        printf("usage: %s [CALLS [REQUEST [REPLY [stages]]]], at most %d, "
+               "modes poll, uipi, ipi, irq and posted\n", name, CALLS_MAX);
         return 2;
     }
     if (!latency_measure(ticks, calls, fn)) {
@@ -83,5 +83,6 @@ int latency_main(const char *name, int argc, char **argv, long (*fn)(void))
         return 1;
     }
     latency_print(name, ticks, calls);
-    return 0;
+    return argc > 4 && !strcmp(argv[4], "stages") &&
+           !stages_print(name, argv[2], calls, fn, to_ns);
 }

@@ -16,7 +16,13 @@ void latency_print(const char *name, uint32_t *ticks, int calls);
  * requests and replies.  False if there is no such mode.
  */
 bool latency_modes(int argc, char **argv);
-/* All of that, for a program with an optional number of calls. */
+/*
+ * The middle of as many calls for each stage, and of both ways together (F34);
+ * false if a call failed.
+ */
+bool stages_print(const char *name, const char *mode, int calls,
+                  long (*fn)(void), uint64_t (*to_ns)(uint64_t));
+/* All of that, with "stages" as fourth argument, for a program with an optional number of calls. */
 int latency_main(const char *name, int argc, char **argv, long (*fn)(void));
 
 #endif
