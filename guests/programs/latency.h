@@ -22,7 +22,7 @@ bool latency_modes(int argc, char **argv);
  */
 bool stages_print(const char *name, const char *mode, int calls,
                   long (*fn)(void), uint64_t (*to_ns)(uint64_t));
-/* All of that, with "stages" as fourth argument, for a program with an optional number of calls. */
+/* All of that, stages if the fourth argument says so, for a program. */
 int latency_main(const char *name, int argc, char **argv, long (*fn)(void));
 
 #endif

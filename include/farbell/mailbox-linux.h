@@ -18,6 +18,8 @@
 #ifndef FARBELL_MAILBOX_LINUX_H
 #define FARBELL_MAILBOX_LINUX_H
 
+#ifndef __ASSEMBLER__
+
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
@@ -87,5 +89,7 @@ struct fbmb_bind {
 #define FBMB_RECEIVER       _IOWR(FBMB_TYPE, 6, struct fbmb_receiver)
 #define FBMB_SENDER         _IOWR(FBMB_TYPE, 7, struct fbmb_sender)
 #define FBMB_BIND           _IOW(FBMB_TYPE, 8, struct fbmb_bind)
+
+#endif /* __ASSEMBLER__ */
 
 #endif
