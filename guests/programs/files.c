@@ -16,6 +16,7 @@
 #define ENOENT          2
 #define EBADF           9
 #define SHADOWS         300             /* a descriptor of its own */
+#define HUGE            0x7000000000    /* no descriptor of anybody */
 #define AF_INET         2
 #define SOCK_STREAM     1
 
@@ -77,7 +78,9 @@ static void others(void)
     check(!call(CALL_chdir, "/tmp") &&
           call(CALL_getcwd, text, sizeof(text)) == 5 && !strcmp(text, "/tmp"),
           "it is elsewhere");
-    check(write(SHADOWS, "x", 1) == -EBADF && close(SHADOWS) == -EBADF,
+    check(write(SHADOWS, "x", 1) == -EBADF && close(SHADOWS) == -EBADF &&
+          call(CALL_close, HUGE) == -EBADF &&
+          call(CALL_read, HUGE, text, 1) == -EBADF,
           "the shadow's descriptors are its own");
 }
 

@@ -54,7 +54,7 @@ static bool are_its_own(unsigned int call, const uint64_t *a)
 	const struct scf_call_type *type = scf_call_type(call);
 
 	for (int i = 0; i < SCF3_ARGS; i++)
-		if (type->args[i] == SCF_FD && (uint32_t)a[i] >= FDS)
+		if (type->args[i] == SCF_FD && a[i] >= FDS)
 			return false;
 	return true;
 }
@@ -140,11 +140,12 @@ static void take_descriptors(pid_t parent)
 void calls_look_for_parent(void)
 {
 	unsigned int parent = shared->twin_of[calls.slot];
+	pid_t pid = parent ? shared->servants[parent - 1] : 0;
 
-	if (parent) {
-		take_descriptors(shared->servants[parent - 1]);
+	if (pid) {
+		take_descriptors(pid);
 		shared->twin_of[calls.slot] = 0;
-		kernel(SYS_kill, shared->servants[parent - 1], TOLD_SIGNAL);
+		kernel(SYS_kill, pid, TOLD_SIGNAL);
 	}
 }
 
@@ -271,7 +272,7 @@ short calls_wait_for(const struct scf_request *r, int *fd)
 
 	if (!type || type->args[0] != SCF_FD)
 		return 0;
-	*fd = (uint32_t)r->args[0] < FDS ? (int)r->args[0] : -1;
+	*fd = r->args[0] < FDS ? (int)r->args[0] : -1;
 	return r->call == SYS_write || r->call == SYS_pwrite64 ||
 	       r->call == SYS_connect ? POLLOUT : POLLIN;
 }

@@ -60,6 +60,15 @@ static void tell_end(unsigned int slot, pid_t pid, int status)
 		    WEXITSTATUS(status));
 }
 
+/* Whoever was to have its files, or to give it some, has none. */
+static void forget_forks(unsigned int slot)
+{
+	shared->twin_of[slot] = 0;
+	for (unsigned int child = 0; child < SCF3_SLOTS; child++)
+		if (shared->twin_of[child] == slot + 1)
+			shared->twin_of[child] = 0;
+}
+
 /* F31: nobody serves what a servant that was killed has shown. */
 static void bury(pid_t pid, int status)
 {
@@ -67,7 +76,7 @@ static void bury(pid_t pid, int status)
 		if (shared->servants[slot] != pid)
 			continue;
 		shared->servants[slot] = 0;
-		shared->twin_of[slot] = 0;
+		forget_forks(slot);
 		tell_end(slot, pid, status);
 		if (wire_word(&mailbox.own[slot].head.epoch)) {
 			wire_set(&mailbox.own[slot].head.epoch, 0);
