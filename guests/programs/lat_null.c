@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* lat_null [CALLS [REQUEST [REPLY [stages]]]]: times a call that does nothing. */
+/* lat_null [CALLS [REQUEST [REPLY [stages]]]]: a call that does nothing. */
 #include "latency.h"
 
 int main(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* lat_write [CALLS [REQUEST [REPLY [stages]]]]: how long it takes to write a byte. */
+/* lat_write [CALLS [REQUEST [REPLY [stages]]]]: a byte into /dev/null. */
 #include "latency.h"
 
 #define O_WRONLY        1
