@@ -103,6 +103,16 @@ void uintr_log_disabled(CPUX86State *env, const char *insn);
 /* From now on stores of others to this UPID are told of. */
 void uintr_watch_upid(uint64_t address, void *host);
 
+/* A UPID lies in one of these; a guest may make up as many as it likes. */
+#define UPID_ALIGN 64
+#define MOST_UPIDS 4096
+
+/* Those that stores are told of, while no CPU runs. */
+typedef void UintrKnownFn(uint64_t linear, void *host, void *opaque);
+unsigned uintr_known_upids(void);
+void uintr_for_each_known_upid(UintrKnownFn *fn, void *opaque);
+void uintr_forget_upids(void);
+
 /* ---- xsave.c ---- */
 
 /* State component 14 in memory (R140), in the order of its bytes. */

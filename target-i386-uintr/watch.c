@@ -10,14 +10,11 @@
  * reported by it, they have events of their own.
  */
 #include "qemu/osdep.h"
-#include "qemu/cutils.h"
 #include "qemu/lockable.h"
 #include "qemu/thread.h"
 #include "exec/cpu-common.h"
 #include "exec/cputlb.h"
 #include "exec/exec-all.h"
-#include "exec/ramlist.h"
-#include "migration/vmstate.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/insn-start-words.h"
 #include "internal.h"
@@ -25,11 +22,7 @@
 #include "trace.h"
 #include "where.h"
 
-#define UPID_ALIGN 64
 #define LINES (TARGET_PAGE_SIZE / UPID_ALIGN)
-/* A guest may make up as many as it likes. */
-#define MOST_UPIDS 4096
-
 /* A page with UPIDs; it stays for ever. */
 typedef struct WatchedPage {
     uint64_t ram;
@@ -211,81 +204,31 @@ void uintr_watch_upid(uint64_t linear, void *host)
     }
 }
 
-void uintr_observe(const UintrObserver *observer)
+unsigned uintr_known_upids(void)
 {
-    uintr_observer = observer;
+    return upids;
 }
 
-/* ---- Snapshots: which stores are points must be in them ---- */
-
-typedef struct KnownUpid {
-    uint8_t block[256];             /* the name of one of RAM */
-    uint64_t offset, linear;
-} KnownUpid;
-
-typedef struct KnownUpids {
-    int32_t count;
-    KnownUpid *upid;
-} KnownUpids;
-
-static KnownUpids in_snapshot;
-
-static void list_line(KnownUpids *all, const WatchedPage *page, unsigned line)
+void uintr_for_each_known_upid(UintrKnownFn *fn, void *opaque)
 {
-    KnownUpid *known = &all->upid[all->count++];
-    ram_addr_t offset;
-    RAMBlock *block;
-
-    block = qemu_ram_block_from_host(page->host + line * UPID_ALIGN, false,
-                                     &offset);
-    pstrcpy((char *)known->block, sizeof(known->block),
-            qemu_ram_get_idstr(block));
-    known->offset = offset;
-    known->linear = page->linear[line];
-}
-
-static int known_pre_save(void *opaque)
-{
-    KnownUpids *all = opaque;
     GHashTableIter iter;
     WatchedPage *page;
 
-    g_free(all->upid);
-    all->upid = g_new0(KnownUpid, upids);
-    all->count = 0;
     if (!pages) {
-        return 0;
+        return;
     }
-    RCU_READ_LOCK_GUARD();
     g_hash_table_iter_init(&iter, pages);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&page)) {
         for (unsigned line = 0; line < LINES; line++) {
             if (page->lines >> line & 1) {
-                list_line(all, page, line);
+                fn(page->linear[line], page->host + line * UPID_ALIGN, opaque);
             }
         }
     }
-    return 0;
 }
 
-static int known_pre_load(void *opaque)
-{
-    KnownUpids *all = opaque;
-
-    g_free(all->upid);
-    all->upid = NULL;
-    return 0;
-}
-
-static bool count_is_possible(void *opaque, int version_id)
-{
-    KnownUpids *all = opaque;
-
-    return all->count >= 0 && all->count <= MOST_UPIDS;
-}
-
-/* The pages stay watched; a snapshot goes back to when nothing was known. */
-static void forget_all(void)
+/* The pages stay watched. */
+void uintr_forget_upids(void)
 {
     GHashTableIter iter;
     WatchedPage *page;
@@ -300,56 +243,7 @@ static void forget_all(void)
     }
 }
 
-static int known_post_load(void *opaque, int version_id)
+void uintr_observe(const UintrObserver *observer)
 {
-    KnownUpids *all = opaque;
-
-    forget_all();
-    for (int i = 0; i < all->count; i++) {
-        KnownUpid *known = &all->upid[i];
-        RAMBlock *block;
-
-        known->block[sizeof(known->block) - 1] = '\0';
-        block = qemu_ram_block_by_name((char *)known->block);
-        if (!block || known->offset % UPID_ALIGN ||
-            known->offset >= qemu_ram_get_used_length(block)) {
-            return -EINVAL;
-        }
-        uintr_watch_upid(known->linear,
-                         qemu_ram_get_host_addr(block) + known->offset);
-    }
-    return 0;
-}
-
-static const VMStateDescription vmstate_known_upid = {
-    .name = "uintr-known-upids/upid",
-    .version_id = 1,
-    .minimum_version_id = 1,
-    .fields = (const VMStateField[]) {
-        VMSTATE_BUFFER(block, KnownUpid),
-        VMSTATE_UINT64(offset, KnownUpid),
-        VMSTATE_UINT64(linear, KnownUpid),
-        VMSTATE_END_OF_LIST()
-    },
-};
-
-static const VMStateDescription vmstate_known_upids = {
-    .name = "uintr-known-upids",
-    .version_id = 1,
-    .minimum_version_id = 1,
-    .pre_save = known_pre_save,
-    .pre_load = known_pre_load,
-    .post_load = known_post_load,
-    .fields = (const VMStateField[]) {
-        VMSTATE_INT32(count, KnownUpids),
-        VMSTATE_VALIDATE("count is possible", count_is_possible),
-        VMSTATE_STRUCT_VARRAY_ALLOC(upid, KnownUpids, count, 1,
-                                    vmstate_known_upid, KnownUpid),
-        VMSTATE_END_OF_LIST()
-    },
-};
-
-void uintr_save_known_upids(void)
-{
-    vmstate_register(NULL, 0, &vmstate_known_upids, &in_snapshot);
+    uintr_observer = observer;
 }
