@@ -52,6 +52,7 @@ class Symbols:
 class Story:
     def __init__(self, report, symbols):
         self.books, self.events, self.symbols = report["books"], report["events"], symbols
+        self.cpus = report.get("cpus", [])
         self.upid, self.vector = self.find_lost()
 
     def find_lost(self):
@@ -151,11 +152,17 @@ class Story:
         return f"{event['time']:>12} ns  {who} {said}"
 
     def tell(self):
-        """Lines: the events around the last post, those that name the cause marked."""
+        """Lines: the events around the last post, those that name the cause marked, and where
+        the CPUs are at last."""
         name, marked = self.cause()
         yield f"cause: {name}: {CAUSES[name]}"
-        if not marked:
-            return
+        if marked:
+            yield from self.around(marked)
+        for cpu in self.cpus:
+            yield f"  at the end CPU {cpu['cpu']} {'sleeps' if cpu['halted'] else 'is'} at " \
+                  f"{self.symbols.name(cpu['rip'])}"
+
+    def around(self, marked):
         first = self.events.index(marked[0])
         last = self.events.index(marked[-1])
         for event in self.events[max(0, first - 5):max(last + 3, first + TOLD - 5)]:

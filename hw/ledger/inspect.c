@@ -224,6 +224,24 @@ static void visit_stalls(Visitor *v, const char *name, UintrLedger *l,
 
 /* ---- Properties ---- */
 
+/* Where each CPU stands at the end: two that wait for each other, say. */
+static void visit_cpus(Visitor *v, const char *name)
+{
+    CPUState *cs;
+
+    visit_start_list(v, name, NULL, 0, &error_abort);
+    CPU_FOREACH(cs) {
+        bool halted = cs->halted;
+
+        visit_start_struct(v, NULL, NULL, 0, &error_abort);
+        put(v, "cpu", cs->cpu_index);
+        put(v, "rip", cpu_env(cs)->eip);
+        visit_type_bool(v, "halted", &halted, &error_abort);
+        visit_end_struct(v, NULL);
+    }
+    visit_end_list(v, NULL);
+}
+
 typedef void VisitFn(Visitor *v, const char *name, UintrLedger *l,
                      Error **errp);
 
@@ -265,6 +283,7 @@ void ledger_report(UintrLedger *l)
     visit_events(v, "events", l, &error_abort);
     visit_stalls(v, "stalls", l, &error_abort);
     visit_array(v, "waiting", l->waiting, &error_abort);
+    visit_cpus(v, "cpus");
     visit_end_struct(v, NULL);
     visit_complete(v, &report);
     visit_free(v);
