@@ -112,3 +112,24 @@ void work_a_while(uint64_t *seed, uint64_t most)
         cpu_relax();
     }
 }
+
+void every_post_arrives(void (*kernel)(uint64_t cpu), int cpus, uint64_t posts,
+                        void (*before)(uint64_t post))
+{
+    sender_setup(&task.upid);
+    for (int cpu = 1; cpu <= cpus; cpu++) {
+        smp_run(cpu, kernel, cpu);
+    }
+    for (uint64_t post = 1; post <= posts; post++) {
+        before(post);
+        senduipi(0);
+        if (!SOON(task.received == post)) {
+            CHECK(!"a post was not received");
+            break;
+        }
+    }
+    task.ends = true;
+    for (int cpu = 1; cpu <= cpus; cpu++) {
+        smp_wait(cpu);
+    }
+}

@@ -54,6 +54,14 @@ bool in_new_slice(uint64_t *last);
 /* The sender is busy with something else for up to @most TSC ticks. */
 void work_a_while(uint64_t *seed, uint64_t most);
 
+/*
+ * Kernels run on CPUs 1 to @cpus, each is given its number; CPU 0 posts so
+ * many times, each after @before, and waits until the task has received it.
+ * Then all of them end.
+ */
+void every_post_arrives(void (*kernel)(uint64_t cpu), int cpus, uint64_t posts,
+                        void (*before)(uint64_t post));
+
 /* True if it comes true within a time that no correct kernel needs. */
 #define SOON(cond)                                                          \
     ({                                                                      \

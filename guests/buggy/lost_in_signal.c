@@ -133,26 +133,20 @@ static void handle_traps(void)
     idt_allow_user(SIGRETURN_CALL, true);
 }
 
+static void send_signal(uint64_t life)
+{
+    static uint64_t seed = 1;
+
+    CHECK(SOON(begun == life));
+    delay(tsc_ticks(BEFORE_SIGNAL) + random64(&seed) % BETWEEN);
+    apic_icr(1, ICR_FIXED | ICR_ASSERT | KILL_VECTOR);
+    CHECK(SOON(signals == life));
+}
+
 static void test_all_received(void)
 {
-    uint64_t seed = 1;
-
     handle_traps();
-    sender_setup(&task.upid);
-    smp_run(1, kernel, 0);
-    for (uint64_t life = 1; life <= LIVES; life++) {
-        CHECK(SOON(begun == life));
-        delay(tsc_ticks(BEFORE_SIGNAL) + random64(&seed) % BETWEEN);
-        apic_icr(1, ICR_FIXED | ICR_ASSERT | KILL_VECTOR);
-        CHECK(SOON(signals == life));
-        senduipi(0);
-        if (!SOON(task.received == life)) {
-            CHECK(!"a post was not received");
-            break;
-        }
-    }
-    task.ends = true;
-    smp_wait(1);
+    every_post_arrives(kernel, 1, LIVES, send_signal);
 }
 
 const struct test tests[] = {

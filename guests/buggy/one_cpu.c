@@ -15,23 +15,17 @@ static void kernel(uint64_t unused __attribute__((unused)))
     }
 }
 
+static void in_slice(uint64_t round __attribute__((unused)))
+{
+    static uint64_t slice;
+
+    CHECK(in_new_slice(&slice));
+}
+
 static void test_all_received(void)
 {
-    uint64_t slice = 0;
-
     upid_init(&task.upid, NV, 1);
-    sender_setup(&task.upid);
-    smp_run(1, kernel, 0);
-    for (int round = 1; round <= ROUNDS; round++) {
-        CHECK(in_new_slice(&slice));
-        senduipi(0);
-        if (!SOON(task.received == (uint64_t)round)) {
-            CHECK(!"a post was not received");
-            break;
-        }
-    }
-    task.ends = true;
-    smp_wait(1);
+    every_post_arrives(kernel, 1, ROUNDS, in_slice);
 }
 
 const struct test tests[] = {

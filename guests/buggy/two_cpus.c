@@ -29,26 +29,18 @@ static void kernel(uint64_t cpu)
     }
 }
 
+static void work(uint64_t post __attribute__((unused)))
+{
+    static uint64_t seed = 1;
+
+    work_a_while(&seed, BETWEEN);
+}
+
 static void test_all_received(void)
 {
-    uint64_t seed = 1;
-
     upid_init(&task.upid, NV, 1);
     task.upid.low |= UPID_SN;
-    sender_setup(&task.upid);
-    smp_run(1, kernel, 1);
-    smp_run(2, kernel, 2);
-    for (uint64_t post = 1; post <= POSTS; post++) {
-        work_a_while(&seed, BETWEEN);
-        senduipi(0);
-        if (!SOON(task.received == post)) {
-            CHECK(!"a post was not received");
-            break;
-        }
-    }
-    task.ends = true;
-    smp_wait(1);
-    smp_wait(2);
+    every_post_arrives(kernel, 2, POSTS, work);
 }
 
 const struct test tests[] = {

@@ -4,19 +4,14 @@
  * serial port, and a command that now and then loses an interrupt.  The
  * mistake is on_cleared_late's; built with -DFIXED it is correct.
  */
-#include "buggy.h"
-
-const char *const test_group = "/hunt/shell";
+#include "handler.h"
 
 #define COM1            0x3f8
 #define LINE_STATUS     (COM1 + 5)
 #define DATA_READY      0x01
 #define MAY_SEND        0x20
-#define KERNEL_VECTOR   0x41
 #define POSTS           12
 #define BETWEEN         60000
-
-static volatile uint64_t handled;
 
 static void say(const char *text)
 {
@@ -50,25 +45,6 @@ static char read_command(void)
     return command;
 }
 
-static void clear_on(void)
-{
-    __atomic_fetch_and(&task.upid.low, ~(uint64_t)UPID_ON, __ATOMIC_SEQ_CST);
-}
-
-static void on_interrupt(struct frame *f __attribute__((unused)))
-{
-    if (IS_FIXED) {
-        clear_on();
-    }
-    if (__atomic_exchange_n(&task.upid.pir, 0, __ATOMIC_SEQ_CST)) {
-        handled++;
-    }
-    if (!IS_FIXED) {
-        clear_on();
-    }
-    apic_eoi();
-}
-
 static void kernel(uint64_t unused __attribute__((unused)))
 {
     for (;;) {
@@ -81,10 +57,10 @@ static void send_posts(void)
     uint64_t seed = 1;
 
     for (int post = 0; post < POSTS; post++) {
-        uint64_t before = handled;
+        uint64_t before = task.received;
 
         senduipi(0);
-        if (!SOON(handled != before)) {
+        if (!SOON(task.received != before)) {
             say("a post was lost\r\n");
             return;
         }
