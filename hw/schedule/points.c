@@ -10,6 +10,7 @@
 #include "exec/exec-all.h"
 #include "hw/core/cpu.h"
 #include "system/cpu-timers.h"
+#include "system/runstate.h"
 #include "target/i386/uintr/where.h"
 #include "schedule.h"
 
@@ -65,14 +66,22 @@ static void before(CPUX86State *env, UintrPointKind kind, uintptr_t ra)
     cpu_loop_exit_restore(cs, ra);
 }
 
-/* A device's: no CPU, or one that goes on to the end of its block. */
-static void after(UintrPointKind kind)
+/* In a timer, who had the last turn: who is current is up to the host. */
+static CPUState *whose(const UintrSchedule *s)
 {
     CPUState *cs = current_cpu;
+
+    return cs && cs->running ? cs : qemu_get_cpu(s->ran);
+}
+
+/* A device's: an instruction that asked it goes on to the end of its block. */
+static void after(UintrPointKind kind)
+{
+    CPUState *cs = whose(uintr_schedule);
     ScheduleDecision decision;
 
-    if (!cs) {
-        return;
+    if (!runstate_is_running()) {
+        return;                 /* the machine is reset before its start */
     }
     decision = schedule_decide(uintr_schedule, kind, cs);
     if (decision.action) {

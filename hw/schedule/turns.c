@@ -148,7 +148,6 @@ static int64_t turn_of_pct(UintrSchedule *s, CPUState **cpu, int64_t left,
     CPUState *best = highest(s, *cpu);
 
     *cpu = left || s->ran != best->cpu_index ? best : lesser(s, best);
-    s->ran = (*cpu)->cpu_index;
     return *cpu == best ? whole : MIN(whole, LESSER_SLICE);
 }
 
@@ -182,6 +181,7 @@ int64_t schedule_turn(CPUState **cpu, int64_t left, int64_t whole)
     }
     whole = s->pct ? turn_of_pct(s, cpu, left, whole)
                    : turn_of_random(s, cpu, whole);
+    s->ran = (*cpu)->cpu_index;
     whole = starve(s, *cpu, whole);
     return MAX(1, until_a_wait_ends(s, whole));
 }

@@ -176,6 +176,21 @@ static void test_doorbell(void)
     CHECK_EQ(irq_counts[MSIX_VECTOR], 2);
 }
 
+/* MB21: at once, or as late as the link is, to a CPU that sleeps */
+static void test_ring_arrives(void)
+{
+    uint32_t before = irq_counts[MSIX_VECTOR];
+
+    setup();
+    trap_handle(MSIX_VECTOR, irq_count);
+    pci_msix(&b.v.pci, 4, apic_id(), MSIX_VECTOR);
+    mbox_write(&b, MBOX_REG_RING_MSIX + 4 * 7, 4);
+    mbox_write64(&b, MBOX_REG_ENABLE, BIT(7));
+    mbox_ring(&a, 7);
+    asm volatile("sti; hlt; cli" : : : "memory");
+    CHECK_EQ(irq_counts[MSIX_VECTOR], before + 1);
+}
+
 /* ---- User interrupts ---- */
 
 /* In ring 3 until the handler has run: no kernel step in between. */
@@ -445,6 +460,7 @@ const struct test tests[] = {
     { "MB18-empty-buffer", test_empty_buffer },
     { "MB2-msix", test_msix },
     { "MB24-doorbell", test_doorbell },
+    { "MB21-ring-arrives", test_ring_arrives },
     { "MB34-posted-message", test_posted_message, 3 },
     { "MB35-code-in-upid", test_code_in_upid },
     { "MB30-routed", test_routed, 3 },
