@@ -123,6 +123,9 @@ class GuestRuns:
         self.verdict = Verdict(self.options)
         self.elf = self.options.elf or ""
 
+    def close(self):
+        """Nothing waits for the next run."""
+
     def command(self, schedule, books, report):
         """With the names of the disk and of the console as people would write them."""
         o = self.options
@@ -135,13 +138,13 @@ class GuestRuns:
                   f"report={report}" + schedule.option(self.points)]
         return words
 
-    def execute(self, command):
+    def execute(self, schedule, books, report):
         """What the console says until one of the patterns is there, and how QEMU ended."""
         with self.disks.borrow() as disk, \
                 tempfile.TemporaryDirectory(dir=self.folder) as folder:
             console = os.path.join(folder, CONSOLE)
             command = [word.replace(self.image, disk).replace(f"path={CONSOLE}", f"path={console}")
-                       for word in command]
+                       for word in self.command(schedule, books, report)]
             with open(os.path.join(folder, "said"), "w+") as said:
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said,
                                            stderr=subprocess.STDOUT)

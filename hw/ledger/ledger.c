@@ -19,6 +19,7 @@
 #include "system/system.h"
 #include "system/tcg.h"
 #include "exec/cpu-common.h"
+#include "hw/uintr/runs/runs.h"
 #include "ledger.h"
 
 #define DEFAULT_HISTORY 1024
@@ -118,13 +119,43 @@ static void at_exit(Notifier *notifier, void *data)
 
 static void open_books(UintrLedger *l)
 {
-    qemu_mutex_init(&l->lock);
     l->upids = g_hash_table_new(NULL, NULL);
     l->images = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     l->by_number = g_ptr_array_new_with_free_func(qemu_vfree);
     l->none = ledger_new_upid(l, NULL);
+}
+
+static void forget(UintrLedger *l)
+{
+    g_clear_pointer(&l->upids, g_hash_table_unref);
+    g_clear_pointer(&l->images, g_hash_table_unref);
+    g_clear_pointer(&l->by_number, g_ptr_array_unref);
+    g_ptr_array_set_size(l->stalls, 0);
+    g_ptr_array_set_size(l->waiting, 0);
     for (int i = 0; i < ARRAY_SIZE(l->cpu); i++) {
-        l->cpu[i].entries = g_new0(LedgerEntry, l->history);
+        LedgerEntry *entries = l->cpu[i].entries;
+
+        l->cpu[i] = (LedgerCpu) { .entries = entries };
+    }
+    l->looked = 0;
+}
+
+/* One of many: each has books of its own. */
+static void run_begins_or_ends(Notifier *notifier, void *data)
+{
+    UintrLedger *l = container_of(notifier, UintrLedger, run);
+
+    if (*(RunStep *)data == RUN_BEGINS) {
+        forget(l);
+        open_books(l);
+        if (l->stall_after) {
+            ledger_start_clock(l);
+        }
+        return;
+    }
+    ledger_stop_clock(l);
+    if (l->report) {
+        ledger_report(l);
     }
 }
 
@@ -154,12 +185,18 @@ static void ledger_complete(UserCreatable *uc, Error **errp)
                    "books of the whole machine");
         return;
     }
+    qemu_mutex_init(&l->lock);
+    for (int i = 0; i < ARRAY_SIZE(l->cpu); i++) {
+        l->cpu[i].entries = g_new0(LedgerEntry, l->history);
+    }
     open_books(l);
     uintr_ledger = l;
     l->at_exit.notify = at_exit;
     qemu_add_exit_notifier(&l->at_exit);
     l->machine_done.notify = machine_done;
     qemu_add_machine_init_done_notifier(&l->machine_done);
+    l->run.notify = run_begins_or_ends;
+    runs_add_notifier(&l->run);
 }
 
 /* CPUs may be in an event just now: the books stay. */

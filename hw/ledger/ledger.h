@@ -176,7 +176,7 @@ struct UintrLedger {
 
     uint32_t history;       /* entries kept for each CPU */
     char *report;           /* a file for the books at the end, or null */
-    Notifier machine_done, at_exit;
+    Notifier machine_done, at_exit, run;
     uint64_t stall_after;   /* ns of virtual time; 0: never */
     bool stop_on_stall;
     QEMUTimer *timer;       /* not under icount */

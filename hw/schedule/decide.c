@@ -48,6 +48,7 @@ static int compare(gconstpointer a, gconstpointer b)
 
 static void draw_change_points(UintrSchedule *s)
 {
+    g_clear_pointer(&s->change_points, g_array_unref);
     s->change_points = g_array_new(false, false, sizeof(uint64_t));
     for (unsigned i = 0; i < s->depth; i++) {
         uint64_t point = 1 + draw(s, 0, DRAW_CHANGES + i) % s->among;
@@ -61,6 +62,7 @@ static bool read_only_these(UintrSchedule *s, Error **errp)
 {
     g_auto(GStrv) words = NULL;
 
+    g_clear_pointer(&s->chosen, g_array_unref);
     if (!s->only) {
         return true;
     }

@@ -2,10 +2,6 @@
 /* Points and decisions, told to people and to scripts. */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "qobject/qdict.h"
-#include "qobject/qlist.h"
-#include "qobject/qjson.h"
-#include "qapi/qobject-output-visitor.h"
 #include "qapi/visitor.h"
 #include "qemu/error-report.h"
 #include "schedule.h"
@@ -43,51 +39,46 @@ void schedule_note(UintrSchedule *s, const ScheduleDecision *decision)
     }
 }
 
-static QDict *points_of(UintrSchedule *s)
+static void tell_points(const UintrSchedule *s, GString *text)
 {
-    QDict *points = qdict_new();
+    const char *comma = "";
 
+    g_string_append(text, "{\"points\": {");
     for (int kind = 0; kind < UINTR_POINT__MAX; kind++) {
-        qdict_put_int(points, kind_names[kind], s->counts[kind]);
+        g_string_append_printf(text, "%s\"%s\": %" PRIu64, comma,
+                               kind_names[kind], s->counts[kind]);
+        comma = ", ";
     }
-    return points;
+    g_string_append(text, "}");
 }
 
-static QDict *told(const ScheduleDecision *d)
+static void tell_decision(const ScheduleDecision *d, GString *text)
 {
-    QDict *told = qdict_new();
-
-    qdict_put_int(told, "point", d->point);
-    qdict_put_str(told, "kind", kind_names[d->kind]);
-    qdict_put_str(told, "action", action_names[d->action]);
-    qdict_put_int(told, "instructions", d->insns);
-    qdict_put_int(told, "cpu", d->cpu);
-    qdict_put_int(told, "rip", d->rip);
-    return told;
+    g_string_append_printf(text, "{\"point\": %" PRIu64 ", \"kind\": \"%s\", "
+                           "\"action\": \"%s\", \"instructions\": %" PRId64
+                           ", \"cpu\": %d, \"rip\": %" PRIu64 "}",
+                           d->point, kind_names[d->kind],
+                           action_names[d->action], d->insns, d->cpu, d->rip);
 }
 
-static QList *decisions_of(UintrSchedule *s)
-{
-    QList *list = qlist_new();
-
-    for (unsigned i = 0; i < s->decisions->len; i++) {
-        qlist_append(list, told(&g_array_index(s->decisions,
-                                               ScheduleDecision, i)));
-    }
-    return list;
-}
-
-/* At the end of QEMU: CPUs have been stopped. */
+/*
+ * At the end of a run: CPUs have been stopped.  JSON, by hand: it is long, and
+ * there are many runs.  Whoever asks for the points reads the first line.
+ */
 void schedule_report(UintrSchedule *s)
 {
-    g_autoptr(QDict) report = qdict_new();
-    g_autoptr(GString) text = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
+    const char *before = ",\n\"decisions\": [\n";
 
-    qdict_put(report, "points", points_of(s));
-    qdict_put(report, "decisions", decisions_of(s));
-    text = qobject_to_json(QOBJECT(report));
-    g_string_append_c(text, '\n');
+    tell_points(s, text);
+    for (unsigned i = 0; i < s->decisions->len; i++) {
+        g_string_append(text, before);
+        tell_decision(&g_array_index(s->decisions, ScheduleDecision, i), text);
+        before = ",\n";
+    }
+    g_string_append(text, s->decisions->len ? "]}\n" :
+                    ",\n\"decisions\": []}\n");
     if (!g_file_set_contents(s->report, text->str, text->len, &error)) {
         error_report("uintr-schedule: no report: %s", error->message);
     }

@@ -24,6 +24,7 @@
 #include "system/cpu-timers.h"
 #include "migration/vmstate.h"
 #include "system/system.h"
+#include "hw/uintr/runs/runs.h"
 #include "schedule.h"
 
 #define DEFAULT_DEPTH 3
@@ -145,7 +146,7 @@ static char *get_only(Object *obj, Error **errp)
 static void set_only(Object *obj, const char *value, Error **errp)
 {
     g_free(UINTR_SCHEDULE(obj)->only);
-    UINTR_SCHEDULE(obj)->only = g_strdup(value);
+    UINTR_SCHEDULE(obj)->only = *value ? g_strdup(value) : NULL;
 }
 
 static char *get_report(Object *obj, Error **errp)
@@ -214,6 +215,20 @@ static void at_exit(Notifier *notifier, void *data)
     end_schedule(container_of(notifier, UintrSchedule, at_exit));
 }
 
+/* One of many, each with properties of its own. */
+static void run_begins_or_ends(Notifier *notifier, void *data)
+{
+    UintrSchedule *s = container_of(notifier, UintrSchedule, run);
+
+    if (*(RunStep *)data == RUN_BEGINS) {
+        memset(s->counts, 0, sizeof(s->counts));
+        g_array_set_size(s->decisions, 0);
+        schedule_draw(s, &error_fatal);
+    } else if (s->report) {
+        schedule_report(s);
+    }
+}
+
 static void machine_done(Notifier *notifier, void *data)
 {
     UintrSchedule *s = container_of(notifier, UintrSchedule, machine_done);
@@ -265,6 +280,8 @@ static void schedule_complete(UserCreatable *uc, Error **errp)
     qemu_add_exit_notifier(&s->at_exit);
     s->machine_done.notify = machine_done;
     qemu_add_machine_init_done_notifier(&s->machine_done);
+    s->run.notify = run_begins_or_ends;
+    runs_add_notifier(&s->run);
 }
 
 /* CPUs may be at a point just now. */

@@ -70,7 +70,7 @@ struct UintrSchedule {
     uint32_t slow_console;  /* instructions that a byte takes */
     int32_t starved;        /* CPU with few turns, or -1 */
     uint32_t starved_for;   /* instructions between them */
-    Notifier machine_done, at_exit;
+    Notifier machine_done, at_exit, run;
 
     /* Drawn once, from the seed */
     unsigned rate;          /* one of so many points decides */
@@ -83,7 +83,8 @@ struct UintrSchedule {
     uint64_t point;         /* how many there were */
     int64_t lowest;         /* priority in use */
     int64_t last_slice;     /* when one was a point */
-    int32_t ran, lesser;    /* pct: who had the last turn, the last lesser */
+    int32_t ran;            /* who had the last turn */
+    int32_t lesser;         /* pct: the last lesser */
     ScheduleCpu cpu[SCHEDULE_CPUS];
     ScheduleDelayed delayed[SCHEDULE_DELAYED];
     uint32_t typed;         /* bytes of the input */
