@@ -7,10 +7,11 @@ import subprocess
 import tempfile
 
 OPAQUE = "uintr-runs"
+MOST_OUTPUT = 1 << 24
 
 
 class ServedRuns:
-    """One QEMU, which does one run after the other."""
+    """One QEMU, which does one run after the other; if it dies of one, the next has another."""
 
     def __init__(self, command, folder):
         self.command, self.folder, self.process = command, folder, None
@@ -25,26 +26,33 @@ class ServedRuns:
             stdin=subprocess.DEVNULL, stdout=self.said, stderr=subprocess.STDOUT)
         theirs.close()
 
+    def ask(self, line, seconds):
+        """The run's status; "" if QEMU is gone, None if it is late."""
+        try:
+            self.socket.sendall(line.encode() + b"\n")
+            if not select.select([self.socket], [], [], seconds)[0]:
+                return None
+            return self.socket.recv(16).decode()
+        except OSError:
+            return ""
+
     def run(self, properties, seconds):
         """Output and status of a run with these properties, ID.NAME: VALUE."""
         if not self.process:
             self.start()
-        line = ",".join(f"{name}={value}" for name, value in properties.items())
-        self.socket.sendall(line.encode() + b"\n")
-        late = not select.select([self.socket], [], [], seconds)[0]
-        answer = b"" if late else self.socket.recv(16)
-        output = os.pread(self.said.fileno(), 1 << 24, self.read)
+        answer = self.ask(",".join(f"{name}={value}" for name, value in properties.items()),
+                          seconds)
+        status = int(answer) if answer else self.end(late=answer is None)
+        output = os.pread(self.said.fileno(), MOST_OUTPUT, self.read)
         self.read += len(output)
-        if not answer:
-            status = self.end()
-        return output.decode(errors="replace"), \
-            124 if late else int(answer) if answer else status
+        return output.decode(errors="replace"), status
 
-    def end(self):
+    def end(self, late=False):
+        """Its status, by itself unless it is late."""
         if not self.process:
             return 0
         self.socket.close()
-        self.process.kill()
+        if late:
+            self.process.kill()
         status, self.process = self.process.wait(), None
-        self.said.close()
-        return status
+        return 124 if late else status
