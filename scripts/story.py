@@ -25,7 +25,7 @@ CAUSES = {
     "uirr-overwritten": "the vector was in UIRR, and UIRR was written over",
     "uif-clear": "the vector is in UIRR and waits for UIF",
     "in-flight": "the notification was sent and not taken",
-    "stray": "what was posted while SN was set is delivered after the UPID was handed out anew",
+    "stray": "what was posted to the task before is delivered after the UPID was handed out anew",
 }
 
 
@@ -75,6 +75,8 @@ class Story:
             return self.cause_delivered()
         post = self.events[posts[-1]]
         after = self.events[posts[-1] + 1:]
+        if self.taken_by_hand(post, after):
+            return "nothing-posted", []
         take = next((i for i, e in enumerate(after) if e["event"] == "take" and
                      e.get("upid") == self.upid and e["value"] >> self.vector & 1), None)
         if take is not None:
@@ -83,17 +85,28 @@ class Story:
             return self.cause_unsent(post, after)
         return self.cause_sent(post, after)
 
+    def taken_by_hand(self, post, after):
+        """By a kernel's own handler: to the books, PIR was thrown away."""
+        idt = next((i for i, e in enumerate(after) if e["event"] == "to-idt" and
+                    e["vector"] == post["value"] >> NV_SHIFT & 0xff), None)
+        return idt is not None and any(e["cpu"] == after[idt]["cpu"]
+                                       for e in self.stores(after[idt:], 8))
+
     def cause_delivered(self):
-        """Nothing is left: was something delivered to somebody else than it was posted for?"""
+        """Nothing is left: was something delivered to somebody else than it was posted for? Then
+        SN was set and the UPID handed out in between."""
         for i, post in enumerate(self.events):
-            if post["event"] == "post" and post["value"] & SN:
-                self.upid, self.vector = post["upid"], post["vector"]
-                after = self.events[i + 1:]
-                stores = self.stores(after, 0)
-                delivered = [e for e in after if e["event"] == "deliver" and
-                             e.get("upid") == self.upid and e["vector"] == self.vector]
-                if stores and delivered and stores[0]["time"] < delivered[0]["time"]:
-                    return "stray", [post, stores[0], delivered[0]]
+            if post["event"] not in ("post", "post-sent"):
+                continue
+            self.upid, self.vector = post["upid"], post["vector"]
+            after = self.events[i + 1:]
+            delivered = next((e for e in after if e["event"] == "deliver" and
+                              e.get("upid") == self.upid and e["vector"] == self.vector), None)
+            stores = [e for e in self.stores(after, 0) if delivered and
+                      e["time"] < delivered["time"]]
+            steps = stores[:1 if post["value"] & SN else 2]
+            if steps and (post["value"] & SN or len(steps) == 2):
+                return "stray", [post, *steps, delivered]
         return "nothing-posted", []
 
     def cause_in_uirr(self, post, after):
