@@ -10,6 +10,7 @@
 #include "exec/exec-all.h"
 #include "hw/core/cpu.h"
 #include "system/cpu-timers.h"
+#include "system/cpus.h"
 #include "system/runstate.h"
 #include "target/i386/uintr/where.h"
 #include "schedule.h"
@@ -66,22 +67,29 @@ static void before(CPUX86State *env, UintrPointKind kind, uintptr_t ra)
     cpu_loop_exit_restore(cs, ra);
 }
 
-/* In a timer, who had the last turn: who is current is up to the host. */
+/*
+ * A device's: an instruction that asked it goes on to the end of its block.
+ * In a timer it is who had the last turn, for who is current, or whether the
+ * main loop runs it while all vCPUs sleep, is up to the host.  What else the
+ * main loop does comes from outside, and is no point.
+ */
 static CPUState *whose(const UintrSchedule *s)
 {
     CPUState *cs = current_cpu;
 
+    if (!cs && !(runstate_is_running() && all_cpu_threads_idle())) {
+        return NULL;
+    }
     return cs && cs->running ? cs : qemu_get_cpu(s->ran);
 }
 
-/* A device's: an instruction that asked it goes on to the end of its block. */
 static void after(UintrPointKind kind)
 {
     CPUState *cs = whose(uintr_schedule);
     ScheduleDecision decision;
 
-    if (!runstate_is_running()) {
-        return;                 /* the machine is reset before its start */
+    if (!cs) {
+        return;
     }
     decision = schedule_decide(uintr_schedule, kind, cs);
     if (decision.action) {
