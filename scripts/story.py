@@ -152,6 +152,8 @@ class Story:
             "dropped": f"cannot process the notification it took {where}",
             "attach": f"is given the UPID at {value:#x} {where}",
             "quirk": f"has its fault on request make a difference {where}",
+            "arrive": f"has notification {vector:#x} put into the local APIC {value}",
+            "mark": f"makes its mark {vector} ({value:#x}) {where}",
             "identify": f"takes the notification {vector:#x} {where}",
             "to-idt": f"gets interrupt {vector:#x} {where} by its IDT: UINV is {value:#x}",
             "take": f"moves PIR {value:#x} to UIRR {where}",

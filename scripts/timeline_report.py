@@ -86,6 +86,8 @@ WORDS = {
     "dropped": lambda e: "acknowledged a notification and could not process it",
     "attach": lambda e: f"sets IA32_UINTR_PD to 0x{e['value']:x}",
     "quirk": lambda e: f"a fault on request has made a difference (0x{e['value']:x})",
+    "arrive": lambda e: f"notification 0x{e['vector']:x} is in the local APIC {e['value']}",
+    "mark": lambda e: f"the guest's mark {e['vector']}, 0x{e['value']:x}",
     "identify": lambda e: f"recognizes notification 0x{e['vector']:x}",
     "to-idt": lambda e: f"interrupt 0x{e['vector']:x} goes to the IDT, UINV is 0x{e['value']:x}",
     "take": lambda e: f"takes {vectors(e['value'])} out of PIR",

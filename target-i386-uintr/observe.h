@@ -68,6 +68,8 @@ typedef struct UintrObserver {
     void (*post)(const UintrPost *post);
     /* @sender is null for a device. */
     void (*lost)(CPUState *sender, UintrLoss why);
+    /* A mailbox has put @vector into a local APIC, from that thread. */
+    void (*arrive)(CPUState *from, uint32_t apic_id, uint8_t vector);
     void (*identify)(CPUX86State *env, uint8_t vector);
     void (*to_idt)(CPUX86State *env, uint8_t vector);
     void (*take)(CPUX86State *env, const UintrTake *take);
@@ -83,6 +85,8 @@ typedef struct UintrObserver {
     void (*attach)(CPUX86State *env);
     void (*store)(const UintrStore *store);
     void (*quirk)(CPUX86State *env, const UintrBite *bite);
+    /* A guest has come to a point that only it can see (MB25). */
+    void (*mark)(CPUState *cpu, uint8_t number, uint64_t value);
 } UintrObserver;
 
 /* One listener at a time; null ends it.  No CPU runs meanwhile. */

@@ -133,6 +133,7 @@ static const char *const kind_names[] = {
     [LEDGER_POST] = "post",
     [LEDGER_POST_SENT] = "post-sent",
     [LEDGER_LOST] = "lost",
+    [LEDGER_ARRIVE] = "arrive",
     [LEDGER_IDENTIFY] = "identify",
     [LEDGER_TO_IDT] = "to-idt",
     [LEDGER_TAKE] = "take",
@@ -145,6 +146,7 @@ static const char *const kind_names[] = {
     [LEDGER_DROPPED] = "dropped",
     [LEDGER_ATTACH] = "attach",
     [LEDGER_QUIRK] = "quirk",
+    [LEDGER_MARK] = "mark",
 };
 
 static void visit_event(Visitor *v, int cpu, const LedgerEntry *entry)

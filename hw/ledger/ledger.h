@@ -47,6 +47,7 @@ typedef enum LedgerKind {
     LEDGER_POST,            /* no notification: ON or SN was set */
     LEDGER_POST_SENT,
     LEDGER_LOST,            /* the notification, sent to nobody */
+    LEDGER_ARRIVE,          /* in a local APIC, by a mailbox */
     LEDGER_IDENTIFY,
     LEDGER_TO_IDT,
     LEDGER_TAKE,
@@ -59,6 +60,7 @@ typedef enum LedgerKind {
     LEDGER_DROPPED,
     LEDGER_ATTACH,
     LEDGER_QUIRK,
+    LEDGER_MARK,
     LEDGER_KIND__MAX,
 } LedgerKind;
 

@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
 #include "hw/core/cpu.h"
+#include "target/i386/uintr/where.h"
 #include "ledger.h"
 
 static LedgerCpu *books_of(CPUX86State *env)
@@ -213,6 +214,13 @@ static void on_lost(CPUState *sender, UintrLoss why)
     });
 }
 
+static void on_arrive(CPUState *from, uint32_t apic_id, uint8_t vector)
+{
+    ledger_write(uintr_ledger, from, (LedgerEntry) {
+        .value = apic_id, .kind = LEDGER_ARRIVE, .vector = vector,
+    });
+}
+
 static void on_identify(CPUX86State *env, uint8_t vector)
 {
     note(env, LEDGER_IDENTIFY, NULL, vector, 0);
@@ -279,9 +287,18 @@ static void on_quirk(CPUX86State *env, const UintrBite *bite)
     }
 }
 
+static void on_mark(CPUState *cpu, uint8_t number, uint64_t value)
+{
+    ledger_write(uintr_ledger, cpu, (LedgerEntry) {
+        .value = value, .kind = LEDGER_MARK, .vector = number,
+        .rip = cpu ? uintr_rip_of(cpu_env(cpu), cpu->mem_io_pc) : 0,
+    });
+}
+
 const UintrObserver ledger_observer = {
     .post = on_post,
     .lost = on_lost,
+    .arrive = on_arrive,
     .identify = on_identify,
     .to_idt = on_to_idt,
     .take = on_take,
@@ -293,4 +310,5 @@ const UintrObserver ledger_observer = {
     .attach = on_attach,
     .store = on_store,
     .quirk = on_quirk,
+    .mark = on_mark,
 };

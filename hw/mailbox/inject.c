@@ -13,10 +13,17 @@
 #include "../trace.h"
 #include "mailbox.h"
 
-static bool inject_local(VirtIOMailbox *m, uint32_t apic_id, uint8_t vector)
+/* @sender: whose notification it is, or null for the device's own. */
+static bool inject_local(VirtIOMailbox *m, CPUState *sender, uint32_t apic_id,
+                         uint8_t vector)
 {
-    return x86_uintr_inject_from_device(pci_requester_id(m->pci), apic_id,
-                                        vector);
+    bool arrived = x86_uintr_inject_from_device(pci_requester_id(m->pci),
+                                                apic_id, vector);
+
+    if (arrived) {
+        UINTR_TELL(arrive, sender, apic_id, vector);
+    }
+    return arrived;
 }
 
 /* MB31: the driver opens, the command line bounds what it may open. */
@@ -38,7 +45,8 @@ void mailbox_inject(VirtIOMailbox *m, unsigned cpu, unsigned vector)
 {
     const char *why = why_refused(m, cpu, vector);
 
-    if (!why && !inject_local(m, m->apic_local + cpu, vector)) {
+    if (!why &&
+        !inject_local(m, current_cpu, m->apic_local + cpu, vector)) {
         why = "no such local APIC";
     }
     if (why) {
@@ -201,7 +209,7 @@ static bool notify_receiver(VirtIOMailbox *m, uint64_t low)
         UINTR_TELL(lost, NULL, UINTR_LOSS_NO_APIC);
         return false;
     }
-    return inject_local(m, dest, nv);
+    return inject_local(m, NULL, dest, nv);
 }
 
 void mailbox_post(VirtIOMailbox *m)

@@ -149,7 +149,7 @@ struct VirtIOMailbox {
 
     /* The guest's view of the memory */
     PCIDevice *pci;
-    MemoryRegion bar, regs, upid_window, upid_alias, common_alias;
+    MemoryRegion bar, regs, marks, upid_window, upid_alias, common_alias;
     MemoryRegion own[MAILBOX_SECTIONS];
     MemoryRegion own_readonly[MAILBOX_SECTIONS];    /* the same memory */
     MemoryRegion views[MBOX_SIDES][MAILBOX_SECTIONS];
@@ -240,6 +240,7 @@ void mailbox_update_state_page(VirtIOMailbox *m);
 
 /* ---- registers.c ---- */
 
+void mailbox_marks_init(VirtIOMailbox *m);
 void mailbox_registers_init(VirtIOMailbox *m);
 void mailbox_registers_reset(VirtIOMailbox *m);
 void mailbox_get_config(VirtIODevice *vdev, uint8_t *config);

@@ -155,6 +155,7 @@ void mailbox_get_config(VirtIODevice *vdev, uint8_t *config)
     stl_le_p(config + MBOX_CFG_GENERATION, m->generation);
     stl_le_p(config + MBOX_CFG_PEER_GENERATION, m->peer_generation);
     stl_le_p(config + MBOX_CFG_DOORBELLS, MBOX_DOORBELLS);
+    stl_le_p(config + MBOX_CFG_MARK_OFFSET, MBOX_MARK_OFFSET);
 }
 
 void mailbox_update_state_page(VirtIOMailbox *m)
@@ -319,6 +320,7 @@ static bool build(VirtIOMailbox *m, Error **errp)
     memory_region_add_subregion(&m->bar, MBOX_UPID_OFFSET, &m->upid_window);
     mailbox_registers_init(m);
     memory_region_add_subregion(&m->bar, MBOX_REGS_OFFSET, &m->regs);
+    mailbox_marks_init(m);
     for (int i = 0; i < MAILBOX_SECTIONS; i++) {
         if (mailbox_side_owns(g, !m->side, i)) {
             add_absent(m, i);

@@ -53,7 +53,8 @@
 #define MBOX_CFG_GENERATION         0x44
 #define MBOX_CFG_PEER_GENERATION    0x48
 #define MBOX_CFG_DOORBELLS          0x4c
-#define MBOX_CFG_SIZE               0x50
+#define MBOX_CFG_MARK_OFFSET        0x50
+#define MBOX_CFG_SIZE               0x54
 
 /* Link states (MB40) */
 #define MBOX_LINK_DOWN              0   /* no peer endpoint */
@@ -97,6 +98,7 @@
 #define MBOX_PAGE_SIZE              0x1000
 #define MBOX_REGS_OFFSET            0x0000
 #define MBOX_STATE_OFFSET           0x1000
+#define MBOX_MARK_OFFSET            0x3000
 #define MBOX_UPID_OFFSET            0x4000
 
 /* State table (MB7): a page for each side, read-only to both */
@@ -106,6 +108,10 @@
 #define MBOX_STATE_LINK             0x0c    /* as this side sees it */
 #define MBOX_STATE_PENDING          0x10    /* 64 bits, MBOX_REG_PENDING */
 #define MBOX_STATE_PEER_GENERATION  0x18
+
+/* Mark page (MB25): writes of 4 or 8 bytes to MBOX_MARK(0) ... MBOX_MARK(255) */
+#define MBOX_MARKS                  256
+#define MBOX_MARK(n)                (8 * (n))
 
 /* Register page (MB8): aligned accesses of 4 or 8 bytes */
 #define MBOX_REG_MAGIC              0x000
