@@ -64,8 +64,13 @@ static int show_link(struct process *p)
         error = show(&p->space, SHADOW_PEER, &link.peer[p->slot],
                      SCF3_SLOT_SIZE, SPACE_READ);
     }
-    return error ? error : show(&p->space, SHADOW_FIRST, &link.peer[0],
-                                PAGE_SIZE, SPACE_READ);
+    if (!error) {
+        error = show(&p->space, SHADOW_FIRST, &link.peer[0], PAGE_SIZE,
+                     SPACE_READ);
+    }
+    return error || !arg_given("marks") ? error :
+           show(&p->space, SHADOW_MARKS, (void *)link.marks, PAGE_SIZE,
+                SPACE_READ | SPACE_WRITE);
 }
 
 static int load(struct process *p, uint64_t *entry)
@@ -123,7 +128,7 @@ static struct thread *make_thread(struct process *p, uint64_t entry)
         .rip = entry, .cs = SEL_UCODE, .ss = SEL_UDATA,
         .rflags = RFLAGS_FIXED | RFLAGS_IF, .rsp = SHADOW_STACK - 8,
         .rdi = p->slot, .rsi = p->version,
-        .rdx = illness_of(p->slot),
+        .rdx = illness_of(p->slot), .rcx = arg_given("marks"),
     };
 
     return thread_create(PRIORITY_SHADOW, &p->space, &f);

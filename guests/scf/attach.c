@@ -4,6 +4,7 @@
 
 #include "credit.h"
 #include "link.h"
+#include "mark.h"
 #include "scf.h"
 
 static struct link link;
@@ -156,6 +157,9 @@ bool scf_start(void)
         upid_init(reply_upid(), RT_REPLY_VECTOR, link_first_id(&link));
         upid_init(&post_upid, RT_REPLY_VECTOR, link_first_id(&link));
         link_bind(&link, &post_upid, 0);
+        if (arg_given("marks")) {
+            scf_marks = (volatile uint64_t *)link.marks;
+        }
         give_all_back();
     }
     return there;

@@ -2,6 +2,7 @@
 /* A process's slot: epochs, replies, and what does not come in time. */
 #include <errno.h>
 
+#include "mark.h"
 #include "requester.h"
 
 #define NEVER   UINT64_MAX
@@ -74,7 +75,7 @@ uint64_t scf_put(struct scf_caller *c, unsigned number,
                  struct scf_request *entry)
 {
     entry->token = ++c->tokens * SCF3_CALLS + number;
-    entry->enqueued = scf_stamp();
+    entry->enqueued = scf_mark(SCF_MARK_ENQUEUED, c->slot, entry->token);
     wire_copy(&c->own->requests[c->made % SCF3_ENTRIES], entry,
               sizeof(*entry));
     wire_set(&c->own->head.made, ++c->made);

@@ -2,6 +2,9 @@
 #include <farbell/scf.h>
 
 #include "calls.h"
+#include "mark.h"
+
+volatile uint64_t *scf_marks;
 
 /* Initialisers of the types, however many there are */
 #define TYPES(...)  TYPES_(__VA_ARGS__, NONE, NONE, NONE, NONE, NONE, NONE)

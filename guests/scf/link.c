@@ -23,6 +23,7 @@ static void find_sections(struct link *link)
 
     link->own = (void *)(output + link->side * size);
     link->peer = (void *)(output + !link->side * size);
+    link->marks = section(link, MBOX_CFG_MARK_OFFSET);
     link->upids = section(link, MBOX_CFG_UPID_OFFSET);
     link->upid_half = mbox_config(&link->mbox, MBOX_CFG_UPID_SIZE);
 }

@@ -28,6 +28,7 @@ struct link {
     struct mbox mbox;
     struct scf_slot *own;           /* SCF3_SLOTS of them */
     const struct scf_slot *peer;
+    uint64_t marks;                 /* the mark page (MB25) */
     uint64_t upids, upid_half;      /* the window; its first half is GP's */
     unsigned side;
     uint32_t names[SCF3_SLOTS];     /* what a message says: its slot */

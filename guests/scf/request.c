@@ -2,6 +2,7 @@
 /* Requests: from the arguments of a process to an entry of the ring. */
 #include <errno.h>
 
+#include "mark.h"
 #include "requester.h"
 
 uint64_t scf_timeout = 1000000000;
@@ -214,11 +215,13 @@ static void send(const struct request *r, const uint64_t values[])
     call->token = scf_put(c, r->number, &entry);
     call->marks = (struct scf_marks) { .enqueued = entry.enqueued };
     scf_notify(c, mode_now(c));
-    call->marks.notified = scf_stamp();
+    call->marks.notified = scf_mark(SCF_MARK_NOTIFIED, c->slot, call->token);
 }
 
 static long wait_for_result(struct scf_caller *c, struct scf_call *call)
 {
+    uint64_t token = call->token;
+
     while (!call->done) {
         if (rt_killed()) {
             scf_end(call, -EINTR);
@@ -227,7 +230,7 @@ static long wait_for_result(struct scf_caller *c, struct scf_call *call)
         }
         rt_block(&call->done);
     }
-    call->marks.woken = scf_stamp();
+    call->marks.woken = scf_mark(SCF_MARK_WOKEN, c->slot, token);
     return call->result;
 }
 

@@ -2,6 +2,7 @@
 /* A turn of the server: take, execute, reply. */
 #include <errno.h>
 
+#include "mark.h"
 #include "serve.h"
 
 /* ---- Epochs (F23, F29, F30) ---- */
@@ -85,15 +86,21 @@ static bool asks_for_notice(const struct scf_server *s,
     }
 }
 
+static uint64_t mark(const struct scf_server *s, unsigned number,
+                     const struct scf_job *job)
+{
+    return scf_mark(number, s->slot, job->request.token);
+}
+
 static void answer(struct scf_server *s, const struct scf_job *job,
                    long result)
 {
     struct scf_reply reply = {
         .token = job->request.token, .result = result, .taken = job->taken,
-        .begun = job->begun, .ended = scf_stamp(),
+        .begun = job->begun, .ended = mark(s, SCF_MARK_ENDED, job),
     };
 
-    reply.replied = scf_stamp();
+    reply.replied = mark(s, SCF_MARK_REPLIED, job);
     wire_copy(&s->own->replies[s->made % SCF3_ENTRIES], &reply, sizeof(reply));
     wire_set(&s->own->head.made, ++s->made);
     s->served++;
@@ -218,7 +225,7 @@ static void do_job(struct scf_server *s, struct scf_job *job)
 {
     long result;
 
-    job->begun = scf_stamp();
+    job->begun = mark(s, SCF_MARK_BEGUN, job);
     if (job->request.call == SCF3_CALL_CANCEL) {
         result = cancel(s, job->request.args[0]);
     } else {
@@ -241,9 +248,9 @@ static bool take_request(struct scf_server *s)
     if (s->broken || made == s->taken || !has_room(s)) {
         return false;
     }
-    extra.taken = scf_stamp();
     wire_copy(&extra.request, &s->peer->requests[s->taken % SCF3_ENTRIES],
               sizeof(extra.request));
+    extra.taken = mark(s, SCF_MARK_TAKEN, &extra);
     if (!job && extra.request.call != SCF3_CALL_CANCEL) {
         return false;
     }

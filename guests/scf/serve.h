@@ -21,6 +21,7 @@ struct scf_server {
     struct scf_slot *own;
     const struct scf_slot *peer;
     const uint32_t *running;        /* of slot 0 of the peer (F44) */
+    unsigned slot;                  /* its number, for marks */
     uint32_t epoch, made, taken;
     bool broken;                    /* in this epoch */
     bool notify;                    /* a reply of this turn asks for it */

@@ -151,6 +151,17 @@
 #define SCF3_RSP_ENDED              0x20
 #define SCF3_RSP_REPLIED            0x28
 
+/* The same marks in the mark page of the mailbox: number and value (F34) */
+#define SCF_MARK_ENQUEUED           1
+#define SCF_MARK_NOTIFIED           2
+#define SCF_MARK_TAKEN              3
+#define SCF_MARK_BEGUN              4
+#define SCF_MARK_ENDED              5
+#define SCF_MARK_REPLIED            6
+#define SCF_MARK_WOKEN              7
+#define SCF_MARK_VALUE(slot, token)                                         \
+    ((uint64_t)(slot) << 56 | ((token) & 0xffffffffffffff))
+
 /* A token: the number of the call's buffer in the lowest bits (F24) */
 #define SCF3_TOKEN_CALL             (SCF3_CALLS - 1)
 

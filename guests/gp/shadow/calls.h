@@ -8,6 +8,7 @@
 #define SHADOW_FIRST    0x700010020000  /* RT's half of slot 0 */
 #define SHADOW_OLD      0x700010030000  /* queue of version 1 or 2 */
 #define SHADOW_DATA     0x700010100000  /* version 1's data area */
+#define SHADOW_MARKS    0x700010200000  /* the mark page, for who measures */
 #define SHADOW_STACK    0x700020000000  /* its end */
 #define SHADOW_RED_ZONE 128
 

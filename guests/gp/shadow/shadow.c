@@ -7,6 +7,7 @@
 
 #include "calls.h"
 #include "insns.h"
+#include "mark.h"
 #include "old.h"
 
 #define SPINS       1000            /* before it asks whether it may go on */
@@ -21,7 +22,7 @@ static bool is_old, is_beside;      /* the queue instead of a slot, with it */
 static unsigned illness;
 
 long kernel(long call, ...);
-void shadow_main(unsigned slot, unsigned version, unsigned ill);
+void shadow_main(unsigned slot, unsigned version, unsigned ill, bool marks);
 void shadow_told(void);
 extern char shadow_interrupt[];
 
@@ -198,12 +199,14 @@ static void start(unsigned slot, unsigned version)
         scf_serve_start(&server, (struct scf_slot *)SHADOW_OWN,
             (const struct scf_slot *)SHADOW_PEER,
             &((const struct scf_slot *)SHADOW_FIRST)->head.running);
+        server.slot = slot;
     }
 }
 
-void shadow_main(unsigned slot, unsigned version, unsigned ill)
+void shadow_main(unsigned slot, unsigned version, unsigned ill, bool marks)
 {
     illness = ill;
+    scf_marks = marks ? (volatile uint64_t *)SHADOW_MARKS : NULL;
     start(slot, version);
     init_uintr();
     stui();
