@@ -3,7 +3,7 @@
 
 .PHONY: help prep build check check-full check-one list-tests demo demo-linux timeline style \
 	refresh-patches check-upstream check-builds check-linux check-mutants \
-	bench bench-linux hunt
+	bench bench-linux hunt stages golden
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -35,6 +35,14 @@ check-one: build
 ## make check-linux      boot Debian's stock kernel in every variant
 check-linux: build
 	@scripts/check linux
+
+## make stages           where the time of a forwarded call goes, for each way of telling
+stages: build
+	@bench/stages $(FORMS)
+
+## make golden           renew the timing that the tests hold, and the images that it is of
+golden: build
+	@scripts/golden
 
 ## make bench            measure, side by side with the stock QEMU
 bench: build
