@@ -118,9 +118,10 @@ def row(stage, figures, whole):
                sum(figures) / whole)
 
 
-def table(events, skip=0):
-    """A row for each stage and one for the whole, of all calls but the first ones."""
-    found = [one for one in map(stages, list(calls(events))[skip:]) if one]
+def table(events, first=0, last=0):
+    """A row for each stage and one for the whole, of all calls but so many at either end."""
+    every = list(calls(events))
+    found = [one for one in map(stages, every[first:len(every) - last]) if one]
     totals = [sum(one.values()) for one in found]
     rows = [row(point.stage, [one[point.stage] for one in found if point.stage in one], sum(totals))
             for point in POINTS if any(point.stage in one for one in found)]
