@@ -109,7 +109,7 @@
 #define MBOX_STATE_PENDING          0x10    /* 64 bits, MBOX_REG_PENDING */
 #define MBOX_STATE_PEER_GENERATION  0x18
 
-/* Mark page (MB25): writes of 4 or 8 bytes to MBOX_MARK(0) ... MBOX_MARK(255) */
+/* Mark page (MB25): writes of 4 or 8 bytes to MBOX_MARK(number) */
 #define MBOX_MARKS                  256
 #define MBOX_MARK(n)                (8 * (n))
 

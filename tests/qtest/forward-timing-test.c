@@ -190,13 +190,14 @@ static char *golden_name(const char *mode)
 static void tell_line(const char *was, const char *now)
 {
     char *was_what, *now_what;
-    long then = strtol(was, &was_what, 10), since = strtol(now, &now_what, 10);
+    int64_t then = g_ascii_strtoll(was, &was_what, 10);
+    int64_t since = g_ascii_strtoll(now, &now_what, 10);
 
     if (strcmp(was_what, now_what)) {
         g_test_message("%-40s | %s", was, now);
     } else if (then != since) {
-        g_test_message("%8ld -> %8ld (%+ld) %s", then, since, since - then,
-                       now_what);
+        g_test_message("%8" PRId64 " -> %8" PRId64 " (%+" PRId64 ") %s", then,
+                       since, since - then, now_what);
     }
 }
 
@@ -235,7 +236,7 @@ static unsigned runs(void)
 {
     const char *text = g_getenv("FARBELL_TIMING_RUNS");
 
-    return text ? strtoul(text, NULL, 0) : 1;
+    return text ? g_ascii_strtoull(text, NULL, 0) : 1;
 }
 
 static void test_mode(const void *opaque)
