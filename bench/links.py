@@ -38,8 +38,8 @@ def serve_ivshmem(listener, memory):
     return peers
 
 
-def command(link, args):
-    return [QEMU, "-machine", "q35", "-nodefaults", "-display", "none", "-no-reboot", "-m", "64",
+def command(link, args, qemu):
+    return [qemu, "-machine", "q35", "-nodefaults", "-display", "none", "-no-reboot", "-m", "64",
             "-cpu", "max,uintr=on", "-smp", "1", *ACCELS["mttcg"], "-bios", IMAGE,
             *link, "-fw_cfg", f"name=opt/farbell/args,string=apic=x2apic {args}", *REPORT_PORTS]
 
@@ -62,8 +62,8 @@ def figures(outputs):
             for line in output.splitlines() if line.startswith("RESULT ")}
 
 
-def run_pair(links, args):
-    pair = [subprocess.Popen(command(link, f"{args} side={side}"), stdin=subprocess.DEVNULL,
+def run_pair(links, args, qemu):
+    pair = [subprocess.Popen(command(link, f"{args} side={side}", qemu), stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             for side, link in enumerate(links)]
     limit = threading.Timer(SECONDS, lambda: [p.kill() for p in pair])
@@ -75,10 +75,10 @@ def run_pair(links, args):
     return figures(outputs)
 
 
-def take(device, args):
+def take(device, args, qemu=QEMU):
     with tempfile.TemporaryDirectory() as folder:
         if device == "mailbox":
-            return run_pair(mailbox_links(folder), args)
+            return run_pair(mailbox_links(folder), args, qemu)
         memory = os.memfd_create("bench")
         os.ftruncate(memory, 1 << 20)
         with socket.socket(socket.AF_UNIX) as listener:
@@ -86,4 +86,4 @@ def take(device, args):
             listener.listen(2)
             server = threading.Thread(target=serve_ivshmem, args=(listener, memory), daemon=True)
             server.start()
-            return run_pair(ivshmem_links(folder), args)
+            return run_pair(ivshmem_links(folder), args, qemu)

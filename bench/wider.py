@@ -83,11 +83,12 @@ def growth_rows():
 DEVICES = "mailbox", "ivshmem"
 
 
-def link_cases(trial):
+def link_cases(runs, trial):
     n, messages = (200, 640) if trial else (5000, 32000)
     for device in DEVICES:
         yield Case(("link", device), functools.partial(
-            links.take, device, f"device={device} n={n} messages={messages}"))
+            links.take, device, f"device={device} n={n} messages={messages}",
+            runs.emulators["on"]))
 
 
 def link_rows():
@@ -106,9 +107,10 @@ SPEED = os.path.join(ROOT, "build/tests/forward/speed.elf")
 FORWARD_SECONDS = 120
 
 
-def forward(form, calls):
+def forward(form, calls, qemu):
     """Medians of a null call in each mode; the modes take turns in one run."""
-    world = World(SPEED, f"accel=mttcg n={calls}" + " two=1" * (form == "two"), ACCELS["mttcg"])
+    world = World(SPEED, f"accel=mttcg n={calls}" + " two=1" * (form == "two"), ACCELS["mttcg"],
+                  qemu=qemu)
     try:
         if form == "two":
             world.start_gp()
@@ -121,9 +123,10 @@ def forward(form, calls):
         world.close()
 
 
-def forward_cases(trial):
+def forward_cases(runs, trial):
     for form in ("one", "two"):
-        yield Case(("forward", form), functools.partial(forward, form, 50 if trial else 500))
+        yield Case(("forward", form), functools.partial(forward, form, 50 if trial else 500,
+                                                     runs.emulators["on"]))
 
 
 def forward_rows():
@@ -139,7 +142,8 @@ def forward_rows():
 
 
 def cases(runs, trial):
-    return [*one_way(runs, trial), *growth(runs, trial), *link_cases(trial), *forward_cases(trial)]
+    return [*one_way(runs, trial), *growth(runs, trial), *link_cases(runs, trial),
+            *forward_cases(runs, trial)]
 
 
 def rows():

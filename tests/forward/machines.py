@@ -15,7 +15,7 @@ from guestrun import QEMU, REPORT_PORTS, partition_image  # noqa: E402
 
 GP = os.path.join(ROOT, "build/guests/gp/gp.bin")
 PARKED = os.path.join(ROOT, "build/guests/parked.bin")
-FIXED = [QEMU, "-machine", "q35", "-cpu", "max,uintr=on", "-nodefaults", "-display", "none",
+FIXED = ["-machine", "q35", "-cpu", "max,uintr=on", "-nodefaults", "-display", "none",
          "-no-reboot"]
 
 
@@ -46,11 +46,12 @@ class Monitor:
 class World:
     """A folder for the copies of the layouts, and the processes that run from them."""
 
-    def __init__(self, payload, args="", accel=(), gp_args="", gp=GP, ends="verdict=1"):
+    def __init__(self, payload, args="", accel=(), gp_args="", gp=GP, ends="verdict=1", qemu=QEMU):
         self.folder = tempfile.TemporaryDirectory()
         self.accel = list(accel)
         self.gp_args = gp_args
         self.gp = gp
+        self.qemu = qemu
         self.payload = partition_image(os.path.join(ROOT, "build/tests/forward", payload),
                                        f"{ends} apic=xapic {args}", self.path("rt.elf"))
         self.processes = []
@@ -68,7 +69,7 @@ class World:
         return ["-readconfig", self.path(name + ".cfg")]
 
     def start(self, words, log):
-        words = FIXED + self.accel + words + REPORT_PORTS
+        words = [self.qemu] + FIXED + self.accel + words + REPORT_PORTS
         with open(self.path(log), "a") as f:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=f,
                                        stderr=subprocess.STDOUT, cwd=ROOT)
