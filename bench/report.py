@@ -163,7 +163,8 @@ def markdown(rows):
 
 
 def save(path, contents):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    """Whole or not at all, so that nobody reads half of it."""
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path + ".part", "w") as f:
         json.dump(contents, f, indent=1)
         f.write("\n")
