@@ -135,5 +135,8 @@ interrupt() {
     [ -e "$work/reached" ]
 }
 
-# The text of a stand-in that stops there; $1: what it does before.
-stops() { echo "$1; touch '$work/reached'; exec sleep 60"; }
+# The text of a stand-in that stops there; $1: what it does before. It ends by SIGINT whenever that
+# comes: bash forgets one that it has just got when it becomes another program by exec.
+stops() {
+    echo "$1; trap 'trap - INT; kill -INT \$\$' INT; touch '$work/reached'; sleep 60 & wait"
+}
