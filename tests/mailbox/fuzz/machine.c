@@ -260,6 +260,7 @@ bool x86_uintr_inject_from_device(uint32_t requester_id, uint32_t apic_id,
 /* Nobody keeps books here. */
 const UintrObserver *uintr_observer;
 __thread bool uintr_device_posts;
+__thread CPUState *current_cpu;
 
 bool x86_uintr_has_apic(uint32_t initial_id)
 {
