@@ -91,6 +91,17 @@ def boots():
         f"Linux boot, -smp {cpus}", ("boot", cpus), "cpu", "CPU s", AtMost(1.03))]
 
 
+def inside():
+    """Blocked receivers against a spinning user interrupt, then like against like."""
+    spin, block = "uintr, spinning", "uintr, blocked"
+    pairs = [("eventfd, blocked", spin, AtMost(0.2)), ("pipe", spin, Reported()),
+             ("signal", spin, Reported()), ("futex", spin, Reported()),
+             ("eventfd, spinning", spin, Reported()), ("eventfd, blocked", block, Reported())]
+    return [Row(f"inside Linux, {apic}, two vCPUs, there and back", base, ("inside", apic, base),
+                new, ("inside", apic, new), bound, "ns")
+            for apic in APICS for base, new, bound in pairs]
+
+
 def boot_counts():
     return ordinary("Linux boot, icount, -smp 2", ("boot", "2"), "instructions", "instructions",
                     AtMost(1.03))

@@ -2,6 +2,7 @@
 """The runs of bench/uintr: which payload, in which variant, by which emulator."""
 import functools
 import os
+import re
 import shlex
 import subprocess
 
@@ -27,10 +28,21 @@ UNITS, TRIAL_UNITS = 600, 2
 # No emulator: two threads of the host that answer each other.
 HOST = os.path.join(ROOT, "build/cache_lines")
 
+# Stanzas of tests/linux/linux.cfg
+INSIDE = {"xapic": "linux-uintr-speed", "x2apic": "linux-uintr-speed-x2apic"}
+INSIDE_ROUNDS = 4000
+
 # What one host thread does: no instruction is spent on waiting for another.
 COUNTED = [(IPI, "stock"), (IPI, "on"), (UI, "on"),
            (SELF_IPI, "stock"), (SELF_IPI, "on"), (SELF_UI, "on")]
 COUNTED_ROUNDS, COUNTED_UNITS = 3000, 20
+
+
+def trips_inside(cmd):
+    """Nanoseconds there and back for each way, from the test that measures them."""
+    output, _ = measure.run(cmd, 300)
+    return {name.strip(): float(ns) for name, ns in
+            re.findall(r"^# (.+?) +(\d+) ns there and back", output, re.M)}
 
 
 class Runs:
@@ -93,10 +105,16 @@ class Runs:
             cmd = self.boot_command(side, "linux-single", "icount", "2")
             yield Case(("boot", "2", side), functools.partial(measure.count, cmd))
 
-    def boot_command(self, side, stanza, accel, cpus):
-        """Up to the first process, which does nothing but end the machine."""
+    def inside_linux(self):
+        """Two processes on two vCPUs of one boot, by all that they can tell each other with."""
+        for apic, stanza in INSIDE.items():
+            cmd = self.boot_command("on", stanza, "mttcg", "2", f"pingpong {INSIDE_ROUNDS} 0")
+            yield Case(("inside", apic), functools.partial(trips_inside, cmd))
+
+    def boot_command(self, side, stanza, accel, cpus, test="true"):
+        """Up to the first process, which does nothing but end the machine unless told otherwise."""
         said = subprocess.run(
-            [os.path.join(ROOT, "scripts/run-linux"), "--commands", "--test", "true",
+            [os.path.join(ROOT, "scripts/run-linux"), "--commands", "--test", test,
              "--variant", f"{accel},{cpus}", "--cpu", CPUS[side],
              "--qemu", self.emulators[side], stanza],
             stdout=subprocess.PIPE, text=True, check=True)

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +29,7 @@
 /* Side 0 begins; what it sends is received by side 1, and the other way round. */
 struct side {
     int pipe[2], event, event_spin;
-    volatile unsigned got;
+    volatile unsigned got, futex;
     volatile pid_t pid;
 } __attribute__((aligned(64)));
 
@@ -129,6 +131,25 @@ static void wait_signal(unsigned number)
     CHECK(!sigwait(&set, &signal));
 }
 
+static void send_futex(void)
+{
+    volatile unsigned *word = &shared->side[!me].futex;
+
+    *word = *word + 1;
+    CHECK(syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0) >= 0);
+}
+
+static void wait_futex(unsigned number)
+{
+    static unsigned seen;
+
+    (void)number;
+    while (shared->side[me].futex == seen) {
+        syscall(SYS_futex, &shared->side[me].futex, FUTEX_WAIT, seen, NULL, NULL, 0);
+    }
+    seen++;
+}
+
 static const struct way {
     const char *name;
     void (*send)(void);
@@ -141,6 +162,7 @@ static const struct way {
     { "eventfd, spinning", send_event_spin, spin_event, false },
     { "pipe", send_pipe, wait_pipe, false },
     { "signal", send_signal, wait_signal, false },
+    { "futex", send_futex, wait_futex, false },
 };
 
 #define WAYS    (sizeof(ways) / sizeof(ways[0]))
