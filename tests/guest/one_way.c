@@ -5,12 +5,12 @@
  * counter as well.  The sender learns by memory that it was there.  Args:
  * n=ROUNDS, wait=pause|nop.  Prints "RESULT name nanoseconds" (the mean).
  */
+#include "stopwatch.h"
 #include "uintr.h"
 
 const char *const test_group = "/one-way";
 
 #define VEC 0x41
-#define TIMER_DIVIDE_BY_16 3
 
 static struct {
     volatile uint64_t stamp;            /* of the handler; 0: not yet */
@@ -111,18 +111,11 @@ static uint64_t rounds(uint64_t n, void (*send)(void))
     return sum;
 }
 
-static uint64_t now(void)
-{
-    return (0xffffffffull - apic_read(APIC_TIMER_NOW)) * 16;
-}
-
 static void measure(const char *name, void (*send)(void))
 {
     uint64_t n = arg_number("n", 2000), ticks, took, start, begin;
 
-    apic_write(APIC_LVT_TIMER, 1 << 16);
-    apic_write(APIC_TIMER_DIV, TIMER_DIVIDE_BY_16);
-    apic_write(APIC_TIMER_INIT, 0xffffffff);
+    start_clock();
     rounds(100, send);
     start = now();
     begin = rdtsc();

@@ -4,20 +4,15 @@
  * upids=HOW-MANY, n=ROUNDS over all of them.  Prints "RESULT post
  * nanoseconds".
  */
+#include "stopwatch.h"
 #include "uintr.h"
 
 const char *const test_group = "/posts";
 
 #define MOST 4096
-#define TIMER_DIVIDE_BY_16 3
 
 static struct upid upids[MOST];
 static struct uitte uitt[MOST];
-
-static uint64_t now(void)
-{
-    return (0xffffffffull - apic_read(APIC_TIMER_NOW)) * 16;
-}
 
 static void post_all(uint64_t n, uint64_t rounds)
 {
@@ -46,9 +41,7 @@ static void test_posts(void)
     }
     uintr_sender(uitt, n);
     run_all(n, 1);
-    apic_write(APIC_LVT_TIMER, 1 << 16);
-    apic_write(APIC_TIMER_DIV, TIMER_DIVIDE_BY_16);
-    apic_write(APIC_TIMER_INIT, 0xffffffff);
+    start_clock();
     start = now();
     run_all(n, rounds);
     printf("RESULT post %lu\n", (now() - start) / (n * rounds));

@@ -5,6 +5,7 @@
  * as for a user interrupt.  Args: n=ROUNDS, wait=pause|nop, plain=1 (notify
  * with the big lock).  Prints "RESULT name nanoseconds-per-round".
  */
+#include "stopwatch.h"
 #include "uintr.h"
 
 const char *const test_group = "/speed";
@@ -60,21 +61,6 @@ UI_HANDLER(ui_count0, "0", "")
 UI_HANDLER(ui_answer1, "1", ANSWER("0"))
 UI_HANDLER(ui_count2, "2", "")
 UI_HANDLER(ui_answer3, "3", ANSWER("2"))
-
-/* The timer runs at 1 GHz; divided by 16 it lasts for more than a minute. */
-#define TIMER_DIVIDE_BY_16 3
-
-static uint64_t now(void)
-{
-    return (0xffffffffull - apic_read(APIC_TIMER_NOW)) * 16;
-}
-
-static void start_clock(void)
-{
-    apic_write(APIC_LVT_TIMER, 1 << 16);
-    apic_write(APIC_TIMER_DIV, TIMER_DIVIDE_BY_16);
-    apic_write(APIC_TIMER_INIT, 0xffffffff);
-}
 
 static void report(const char *name, uint64_t start, uint64_t rounds)
 {
