@@ -130,7 +130,18 @@ class Machine:
         try:
             return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired as late:
-            raise Error("the guest does not end") from late
+            raise Error(f"the guest does not end: {self.standing()}") from late
+
+    def standing(self):
+        """Where a machine is that should be elsewhere, for the report of a test."""
+        try:
+            status = self.ask("query-status")["status"]
+            registers = self.show("info registers -a").splitlines()
+        except Error as error:
+            return str(error)
+        return " ".join([status] + [line for line in registers
+                                    if line.startswith(("CPU#", "RIP="))] +
+                        [self.printed()[-200:]])
 
     def save(self, path):
         """Stop and write the migration stream to a file."""
