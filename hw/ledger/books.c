@@ -99,6 +99,21 @@ void ledger_settle(LedgerUpid *u, uint64_t pir)
     u->expected = pir;
 }
 
+void ledger_lose(LedgerUpid *u)
+{
+    uint64_t pir = ledger_pir(u);
+
+    ledger_settle(u, pir);
+    for (int vector = 0; vector < UINTR_VECTORS; vector++) {
+        if (pir >> vector & 1) {
+            u->stored_out[vector]++;
+            u->causes_discarded[LEDGER_BY_REMOVAL]++;
+        }
+    }
+    u->expected = 0;
+    u->host = NULL;
+}
+
 void ledger_inject(LedgerUpid *u, int vector, LedgerCause cause)
 {
     qatomic_inc(&u->receiver.injected[vector]);

@@ -32,14 +32,10 @@ static void release_copy(UintrLedger *l, LedgerCpu *c)
     }
 }
 
-static void overwrite(UintrLedger *l, void *host)
+static void lose(UintrLedger *l, LedgerImage *image, LedgerCause cause)
 {
-    LedgerImage *image = g_hash_table_lookup(l->images, host);
     int vector;
 
-    if (!image) {
-        return;
-    }
     for (int i = 0; i < LEDGER_CPUS; i++) {
         if (l->cpu[i].copy == image) {
             l->cpu[i].copy = NULL;
@@ -47,11 +43,32 @@ static void overwrite(UintrLedger *l, void *host)
     }
     if (!image->copied) {
         for (EACH_VECTOR(vector, image->rr)) {
-            ledger_discard(image->owner[vector], vector,
-                           LEDGER_BY_OVERWRITING);
+            ledger_discard(image->owner[vector], vector, cause);
         }
     }
     drop(l, image);
+}
+
+static void overwrite(UintrLedger *l, void *host)
+{
+    LedgerImage *image = g_hash_table_lookup(l->images, host);
+
+    if (image) {
+        lose(l, image, LEDGER_BY_OVERWRITING);
+    }
+}
+
+void ledger_lose_images(UintrLedger *l, const void *host, size_t size)
+{
+    g_autoptr(GList) images = g_hash_table_get_values(l->images);
+
+    for (GList *i = images; i; i = i->next) {
+        LedgerImage *image = i->data;
+
+        if ((uintptr_t)image->host - (uintptr_t)host < size) {
+            lose(l, image, LEDGER_BY_REMOVAL);
+        }
+    }
 }
 
 void ledger_save(UintrLedger *l, LedgerCpu *c, void *host)

@@ -11,6 +11,7 @@
 #include "qemu/error-report.h"
 #include "qobject/qjson.h"
 #include "qobject/qobject.h"
+#include "system/cpu-timers.h"
 #include "system/cpus.h"
 #include "system/runstate.h"
 #include "system/system.h"
@@ -24,6 +25,7 @@ static const char *const cause_names[] = {
     [LEDGER_BY_OVERWRITING] = "overwritten-image",
     [LEDGER_BY_RESET] = "reset",
     [LEDGER_BY_QUIRK] = "quirk",
+    [LEDGER_BY_REMOVAL] = "removal",
 };
 
 static void put(Visitor *v, const char *name, uint64_t value)
@@ -281,6 +283,9 @@ void ledger_report(UintrLedger *l)
     g_autoptr(GError) error = NULL;
 
     visit_start_struct(v, NULL, NULL, 0, &error_abort);
+    if (!icount_enabled()) {
+        put(v, "host-start", ledger_host_start());
+    }
     visit_books(v, "books", l, &error_abort);
     visit_events(v, "events", l, &error_abort);
     visit_stalls(v, "stalls", l, &error_abort);

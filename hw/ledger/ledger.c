@@ -102,6 +102,7 @@ static void close_books(UintrLedger *l)
 {
     if (l == uintr_ledger) {
         ledger_stop_clock(l);
+        ledger_leave_ram();
         uintr_observe(NULL);
         uintr_ledger = NULL;
         qemu_remove_exit_notifier(&l->at_exit);
@@ -191,6 +192,7 @@ static void ledger_complete(UserCreatable *uc, Error **errp)
     }
     open_books(l);
     uintr_ledger = l;
+    ledger_watch_ram();
     l->at_exit.notify = at_exit;
     qemu_add_exit_notifier(&l->at_exit);
     l->machine_done.notify = machine_done;

@@ -40,6 +40,7 @@ typedef enum LedgerCause {
     LEDGER_BY_OVERWRITING,  /* of an image that was never restored */
     LEDGER_BY_RESET,        /* of the CPU, or a snapshot */
     LEDGER_BY_QUIRK,        /* x-uintr-quirks */
+    LEDGER_BY_REMOVAL,      /* of the RAM that they were in */
     LEDGER_CAUSE__MAX,
 } LedgerCause;
 
@@ -208,6 +209,8 @@ LedgerUpid *ledger_new_upid(UintrLedger *l, void *host);
 LedgerUpid *ledger_upid(UintrLedger *l, LedgerCpu *c, void *host);
 /* All CPUs stand still, or it is one of those that take turns. */
 void ledger_settle(LedgerUpid *u, uint64_t pir);
+/* Its memory is there for the last time. */
+void ledger_lose(LedgerUpid *u);
 uint64_t ledger_pir(const LedgerUpid *u);
 /* Notifications, takes and stores to PIR. */
 uint64_t ledger_progress(const LedgerUpid *u);
@@ -234,6 +237,13 @@ void ledger_forget_copy(LedgerCpu *c, int vector);
 /* UIRR of @c is replaced: by @rr, of the image at @host if not null. */
 void ledger_replace(UintrLedger *l, LedgerCpu *c, uint64_t rr, void *host,
                     LedgerCause cause);
+/* That memory goes away. */
+void ledger_lose_images(UintrLedger *l, const void *host, size_t size);
+
+/* ---- memory.c: RAM that goes away ---- */
+
+void ledger_watch_ram(void);
+void ledger_leave_ram(void);
 
 /* ---- history.c ---- */
 
@@ -246,6 +256,8 @@ LedgerEntry *ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry);
 /* Once, when the accelerator is known. */
 void ledger_start_time(void);
 int64_t ledger_now(void);
+/* CLOCK_MONOTONIC of the host at virtual time 0; without icount only. */
+int64_t ledger_host_start(void);
 
 /* ---- clock.c: when to look ---- */
 

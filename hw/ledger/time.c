@@ -22,6 +22,7 @@ typedef struct Reading {
 } Reading;
 
 static uint64_t rate;                   /* ns for each 2^32 ticks; 0: unknown */
+static int64_t host_start;              /* get_clock() at virtual time 0 */
 
 static Reading read_clock(void)
 {
@@ -59,6 +60,7 @@ static int64_t counted(void)
     if (passed < 0 || passed > TRUST_TICKS) {
         last = read_clock();
         passed = 0;
+        qatomic_set_i64(&host_start, get_clock() - last.ns);
     }
     return last.ns + (passed * rate >> 32);
 }
@@ -86,4 +88,9 @@ int64_t ledger_now(void)
     }
     return cs && !cs->neg.can_do_io ? executed(cs) :
            qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+}
+
+int64_t ledger_host_start(void)
+{
+    return qatomic_read_i64(&host_start);
 }
