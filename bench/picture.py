@@ -26,8 +26,8 @@ class Axis:
 
 def limit_of(row):
     """As a ratio of the same kind as the measured one, or None."""
-    found = re.match(r"(?:<=|>=) ([\d.]+)|(1)\.00 \+- ", row["target"])
-    return found and float(found[1] or found[2])
+    found = re.match(r"(?:<=|>=) ([\d.]+)|1\.00 \+- |at (?:most|least) ", row["target"])
+    return found and float(found[1] or 1)
 
 
 def label(row):

@@ -48,6 +48,34 @@ class Within(NamedTuple):
         return abs(ratio - 1) <= self.limit
 
 
+class Under(NamedTuple):
+    """Of a figure by itself; its base is the limit."""
+    limit: float
+
+    def __str__(self):
+        return f"at most {self.limit:g}"
+
+    def ratio(self, base, new):
+        return new / base
+
+    def holds(self, ratio):
+        return ratio <= 1
+
+
+class Over(NamedTuple):
+    """The same for one that should be large."""
+    limit: float
+
+    def __str__(self):
+        return f"at least {self.limit:g}"
+
+    def ratio(self, base, new):
+        return new / base
+
+    def holds(self, ratio):
+        return ratio >= 1
+
+
 class Reported(NamedTuple):
     """No target."""
     rate: bool = False
@@ -65,7 +93,7 @@ class Reported(NamedTuple):
 class Row(NamedTuple):
     what: str
     base_name: str
-    base: tuple         # key into the samples
+    base: tuple         # key into the samples; None if the bound is the base
     new_name: str
     new: tuple
     bound: Any
@@ -94,7 +122,8 @@ def verdict(bound, ratio):
 def evaluate(row, samples, judge):
     """The ratio is the median of the rounds' ratios: what was taken in one round belongs
     together. judge: the figures are worth a ratio."""
-    base, new = samples.of(row.base), samples.of(row.new)
+    new = samples.of(row.new)
+    base = samples.of(row.base) if row.base else [row.bound.limit] * len(new)
     result = {"what": row.what, "unit": row.unit, "target": str(row.bound),
               "base": {"name": row.base_name, **(spread(base) or {}), "figures": base},
               "measured": {"name": row.new_name, **(spread(new) or {}), "figures": new}}

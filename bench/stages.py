@@ -55,6 +55,18 @@ POINTS = [
 BEGIN = mark(ENQUEUED)
 
 
+SECOND = 64                     # what the CPUs of the second machine are counted from
+
+
+def merged(first, second):
+    """The events of two processes' ledgers by the clock of their host."""
+    events = []
+    for books, cpus in (first, 0), (second, SECOND):
+        events += [{**event, "time": event["time"] + books["host-start"], "cpu": event["cpu"] + cpus}
+                   for event in books["events"]]
+    return sorted(events, key=lambda event: event["time"])
+
+
 def calls(events):
     """The events of each call that has an end, with its value; of one process they do not overlap."""
     begun = None
