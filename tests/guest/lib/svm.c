@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "svm.h"
 
-#define EFER_SVME       BIT(12)
-#define MSR_VM_HSAVE_PA 0xc0010117
 #define NESTED_SIZE     0x4000000ull    /* RAM of the machine: 64 MiB */
 #define APIC_PAGE       0xfee00000ull
 #define PTE_ADDRESS     0x000ffffffffff000ull
