@@ -15,6 +15,7 @@ from guestrun import QEMU, REPORT_PORTS, partition_image  # noqa: E402
 
 GP = os.path.join(ROOT, "build/guests/gp/gp.bin")
 PARKED = os.path.join(ROOT, "build/guests/parked.bin")
+HV = os.path.join(ROOT, "build/guests/hv/hv.bin")
 FIXED = ["-machine", "q35", "-cpu", "max,uintr=on", "-nodefaults", "-display", "none",
          "-no-reboot"]
 
@@ -46,12 +47,14 @@ class Monitor:
 class World:
     """A folder for the copies of the layouts, and the processes that run from them."""
 
-    def __init__(self, payload, args="", accel=(), gp_args="", gp=GP, ends="verdict=1", qemu=QEMU):
+    def __init__(self, payload, args="", accel=(), gp_args="", gp=GP, ends="verdict=1", qemu=QEMU,
+                 hv=False):
         self.folder = tempfile.TemporaryDirectory()
         self.accel = list(accel)
         self.gp_args = gp_args
         self.gp = gp
         self.qemu = qemu
+        self.hv = hv
         self.payload = partition_image(os.path.join(ROOT, "build/tests/forward", payload),
                                        f"{ends} apic=xapic {args}", self.path("rt.elf"))
         self.processes = []
@@ -62,8 +65,10 @@ class World:
     def layout(self, name):
         with open(os.path.join(ROOT, "scripts/layouts", name + ".cfg")) as f:
             text = f.read()
-        text = re.sub(r'payload = ".*"', f'payload = "{self.payload}"', text)
+        text = re.sub(r'(payload|file) = "build/tests/.*"', rf'\1 = "{self.payload}"', text)
+        text = text.replace("build/guests/gp/gp.bin", self.gp)
         text = text.replace("build/second.log", self.path("rt.log"))
+        text = text.replace("build/hv.log", self.path("hv.log"))
         with open(self.path(name + ".cfg"), "w") as f:
             f.write(text)
         return ["-readconfig", self.path(name + ".cfg")]
@@ -76,25 +81,30 @@ class World:
         self.processes.append(process)
         return process
 
+    def bios(self, image):
+        """A hypervisor has the image as a file beside it (scripts/layouts/*hv*.cfg)."""
+        return ["-bios", HV if self.hv else image]
+
     def gp_words(self):
-        return ["-bios", self.gp, "-fw_cfg", f"name=opt/farbell/args,string=apic=xapic {self.gp_args}"]
+        return [*self.bios(self.gp), "-fw_cfg", f"name=opt/farbell/args,string=apic=xapic {self.gp_args}"]
 
     def start_one(self, *more):
-        return self.start(self.gp_words() + self.layout("forward") + list(more), "gp.log")
+        return self.start(self.gp_words() + self.layout("forward-hv" if self.hv else "forward") + list(more), "gp.log")
 
     def monitor_words(self):
         return ["-qmp", f"unix:{self.path('monitor')},server=on,wait=off"]
 
     def gp_link(self):
         return ["-chardev", f"socket,id=c,path={self.path('link')},server=on,wait=off",
-                *self.layout("forward-gp")]
+                *self.layout("forward-gp"), *(self.layout("hv-gp") if self.hv else [])]
 
     def start_gp(self, *more):
         return self.start(self.gp_words() + self.gp_link() + list(more), "gp.log")
 
     def start_rt(self, *more):
         link = f"socket,id=c,path={self.path('link')},reconnect-ms=50"
-        return self.start(["-bios", PARKED, "-chardev", link, *self.layout("forward-rt"), *more],
+        layout = self.layout("forward-hv-rt" if self.hv else "forward-rt")
+        return self.start([*self.bios(PARKED), "-chardev", link, *layout, *more],
                           "rt-machine.log")
 
     def read(self, log):
