@@ -7,6 +7,7 @@ const char *const test_group = "/stock/svm";
 #define CR0_ET          0x10
 #define EFER_LME        BIT(8)
 #define CODE16          0x9b
+#define LOOK            100000          /* PAUSEs in which nothing may happen */
 
 static const uint8_t vmmcall[] = { 0x0f, 0x01, 0xd9 };
 
@@ -35,7 +36,47 @@ static void test_exit_without_pae(void)
     svm_disable();
 }
 
+/* ---- INIT while GIF is 0 ---- */
+
+static volatile bool closed, sent, open;
+static volatile uint64_t after;
+
+static void pauses(uint64_t n)
+{
+    while (n--) {
+        cpu_relax();
+    }
+}
+
+static void closed_to_init(uint64_t unused __attribute__((unused)))
+{
+    svm_enable();
+    clgi();
+    closed = true;
+    while (!sent || !open) {
+        after += sent;
+        cpu_relax();
+    }
+    stgi();
+    after = UINT64_MAX;
+}
+
+static void test_init_waits(void)
+{
+    smp_run(1, closed_to_init, 0);
+    CHECK(WAIT_FOR(closed));
+    smp_init(1);
+    sent = true;
+    CHECK(WAIT_FOR(after >= 2));
+    open = true;
+    pauses(LOOK);
+    CHECK(after != UINT64_MAX);
+    smp_startup(1);
+    CHECK(smp_done(1));
+}
+
 const struct test tests[] = {
     { "exit-without-pae", test_exit_without_pae },
+    { "init-waits-for-gif", test_init_waits, 2 },
     {}
 };
