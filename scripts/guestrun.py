@@ -4,6 +4,7 @@ import configparser
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -64,14 +65,21 @@ def partition_image(elf, words, path):
     return path
 
 
-def folder_from(script):
+def folder_from(script, *args):
     """What it prints last. What it says while it downloads or builds is for people."""
-    found = subprocess.run([os.path.join(ROOT, "scripts", script)], stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, text=True)
+    found = subprocess.run([os.path.join(ROOT, "scripts", script), *args],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if found.returncode:
         print("# " + found.stderr.strip().replace("\n", "\n# "))
         sys.exit("Bail out! " + found.stderr.strip().rsplit("\n", 1)[-1])
     return found.stdout.strip()
+
+
+def free_port():
+    """Of the host's own; somebody else may take it before it is used."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def execute(cmd, seconds):

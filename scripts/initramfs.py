@@ -30,10 +30,26 @@ class Cpio:
     def text(self, name, text):
         self.entry(name, stat.S_IFREG | 0o644, text.encode())
 
+    def link(self, name, target):
+        self.entry(name, stat.S_IFLNK | 0o777, target.encode())
+
     def copy(self, path, name):
         """Executables stay so."""
         with open(path, "rb") as f:
             self.entry(name, stat.S_IFREG | os.stat(path).st_mode & 0o777, f.read())
+
+    def tree(self, top):
+        """All that is below a folder, each thing in its place."""
+        for folder, folders, files in os.walk(top):
+            for name in sorted(folders + files):
+                path = os.path.join(folder, name)
+                inside = os.path.relpath(path, top)
+                if os.path.islink(path):
+                    self.link(inside, os.readlink(path))
+                elif name in folders:
+                    self.folder(inside)
+                else:
+                    self.copy(path, inside)
 
     def end(self):
         self.entry("TRAILER!!!", 0)
@@ -91,10 +107,11 @@ def add_modules(archive, folder, wanted, own):
     archive.text("lib/modules/list", "".join(os.path.basename(path) + "\n" for path in order))
 
 
-def build(path, kernel, init, files, commands, modules, own=None):
+def build(path, kernel, init, files, commands, modules, own=None, trees=()):
     """Write `path`. kernel: what scripts/linux-kernel printed; files: copied to /tests;
     commands: run by /init in this order; modules: loaded before, with what they need; own: what
-    scripts/linux-modules printed, if any of the modules may be ours."""
+    scripts/linux-modules printed, if any of the modules may be ours; trees: folders with what
+    goes to the same places of the guest."""
     with open(os.path.join(kernel, "release")) as f:
         release = f.read().strip()
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -104,6 +121,8 @@ def build(path, kernel, init, files, commands, modules, own=None):
             archive.folder(folder)
         archive.copy(os.path.join(kernel, "bin/busybox"), "bin/busybox")
         archive.copy(init, "init")
+        for tree in trees:
+            archive.tree(tree)
         for source in files:
             archive.copy(source, "tests/" + os.path.basename(source))
         archive.text("tests/list", "".join(command + "\n" for command in commands))
