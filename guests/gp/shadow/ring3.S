@@ -4,10 +4,13 @@
  * All that the handler calls is compiled for general registers only; they are
  * what it saves.
  */
+        .cfi_sections .debug_frame      /* for who looks with a debugger */
         .text
 /* long kernel(call, a, b, c, d, e, f) */
         .globl kernel
+        .type kernel, @function
 kernel:
+        .cfi_startproc
         mov     %rdi, %rax
         mov     %rsi, %rdi
         mov     %rdx, %rsi
@@ -17,11 +20,21 @@ kernel:
         mov     8(%rsp), %r9
         syscall
         ret
+        .cfi_endproc
 
         .globl shadow_interrupt
+        .type shadow_interrupt, @function
 shadow_interrupt:
+        .cfi_startproc
+        .cfi_signal_frame
+        .cfi_def_cfa %rsp, 32           /* vector, RIP, RFLAGS, RSP */
+        .cfi_offset %rip, -24
+        .cfi_offset %rsp, -8
         push    %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_offset %rbp, -40
         mov     %rsp, %rbp
+        .cfi_def_cfa_register %rbp
         push    %rax
         push    %rcx
         push    %rdx
@@ -57,5 +70,6 @@ shadow_interrupt:
         pop     %rbp
         lea     8(%rsp), %rsp           /* the vector; flags stay */
         .byte   0xf3, 0x0f, 0x01, 0xec  /* uiret */
+        .cfi_endproc
 
         .section .note.GNU-stack, "", @progbits

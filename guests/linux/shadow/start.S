@@ -4,6 +4,7 @@
 
         .text
         .globl _start
+        .type _start, @function
 _start:
         xor     %ebp, %ebp
         mov     (%rsp), %rdi            /* argc */
@@ -12,9 +13,11 @@ _start:
         call    shadow_main
         ud2
 
-        .globl sys_restore
-sys_restore:
-        mov     $SYS_rt_sigreturn, %eax
+/* Debuggers know it by its name and by these instructions. */
+        .globl __restore_rt
+        .type __restore_rt, @function
+__restore_rt:
+        movq    $SYS_rt_sigreturn, %rax
         syscall
 
         .section .note.GNU-stack, "", @progbits

@@ -11,7 +11,7 @@
 
 void *memset(void *to, int value, size_t n);
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
-void sys_restore(void) __attribute__((visibility("hidden")));
+void __restore_rt(void) __attribute__((visibility("hidden")));
 
 void *memset(void *to, int value, size_t n)
 {
@@ -88,7 +88,7 @@ void catch_signal(int signal, void (*handler)(int, void *, void *))
 	struct sys_action sa = {
 		.handler = handler,
 		.flags = SA_RESTORER | SA_SIGINFO | SA_RESTART,
-		.restorer = sys_restore,
+		.restorer = __restore_rt,
 	};
 
 	kernel(SYS_rt_sigaction, signal, &sa, NULL, sizeof(sa.mask));
