@@ -15,9 +15,9 @@ FORMS = ["one", "two"]
 class Beside:
     """words: RT's, as in guests/rt/main.c. Where it is a process, it waits for Linux's end."""
 
-    def __init__(self, form, words):
+    def __init__(self, form, words, payload=RT):
         self.form = form
-        self.world = World(RT, words, ends="verdict=1" if form == "two" else "")
+        self.world = World(payload, words, ends="verdict=1" if form == "two" else "")
 
     def linux_words(self):
         """What Linux's command line has more."""

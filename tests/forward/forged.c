@@ -78,7 +78,7 @@ static void spoil_two(uint64_t held, int version)
     struct queue forged = set_up(QUEUE2(2), 2), good = set_up(QUEUE2(1), 2);
     uint64_t most;
 
-    shake_hands(ask2(&good, 100, 0, 0, 0), 1);
+    shake_hands(ask2(&good, 100, 0, 0, 0));
     hold(&stuck);
     most = worst_of_calls(&good, &forged);
     CHECK_EQ(*half(&stuck, 10), 0);

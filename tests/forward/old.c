@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest as they are in the field, with queues of versions 1 and 2.  Only the
- * mailbox, which such a guest does not have, is started as elsewhere.
+ * mailbox, which such a guest does not have, is started as elsewhere.  The
+ * word "late=1" has it wait for a server that begins later than it does.
  */
 #include "queues.h"
 
@@ -115,9 +116,9 @@ long ask2(struct queue *q, uint8_t opcode, uint64_t a, uint64_t b, uint64_t c)
 }
 
 /* F6: the first one by an ordinary interrupt, the others by SENDUIPI */
-void shake_hands(long upid, int slot)
+void shake_hands(long upid)
 {
-    CHECK_EQ(upid, UPIDS + 64 * slot);
+    CHECK(upid >= UPIDS && upid < OWN_UPID && upid % 64 == 0);
     table[0] = uitte(0, (struct upid *)upid);
     uintr_sender(table, 1);
     by_uipi = true;
@@ -130,7 +131,7 @@ static void test_first(void)
     const uint64_t args[] = { 0 }, far[] = { 0x100000 - 8 };
     char *data = (char *)(uint64_t)DATA1;
 
-    shake_hands(ask(&q, 5, args, 1), 0);
+    shake_hands(ask(&q, 5, args, 1));
     CHECK_EQ(ask(&q, 0, args, 1), 0);
     memcpy(data + 64, "first", 6);
     memcpy(data + 128, "hello", 5);
@@ -158,7 +159,7 @@ static void test_second(void)
     char *page = (char *)0x46020000;
     const uint64_t va = 0x10000000;
 
-    shake_hands(ask2(&q, 100, 0, 0, 0), 2);
+    shake_hands(ask2(&q, 100, 0, 0, 0));
     CHECK_EQ(ask2(&q, 1, 1, va, 5), -EFAULT);
     CHECK_EQ(ask(&q, 253, (uint64_t[]) { va, (uint64_t)page, 1, 3 }, 4), 0);
     memcpy(page, "second", 7);
@@ -188,7 +189,7 @@ static void test_batch(void)
     const uint64_t none[4] = { 0 };
     unsigned d[64];
 
-    shake_hands(ask2(&q, 100, 0, 0, 0), 1);
+    shake_hands(ask2(&q, 100, 0, 0, 0));
     for (int i = 0; i < 64; i++) {
         d[i] = push(&q, 3, (uint64_t[]) { 100 + i, 0, 0, 0 }, 4);
     }
@@ -210,7 +211,7 @@ static void test_hostile(void)
     uint32_t before;
     unsigned d;
 
-    shake_hands(ask2(&q, 100, 0, 0, 0), 3);
+    shake_hands(ask2(&q, 100, 0, 0, 0));
     d = push(&q, 3, (uint64_t[]) { 50, 0, 0, 0 }, 4);
     lock(&q);
     before = replies;
@@ -248,9 +249,49 @@ static void start_mailbox(void)
     trap_handle(ORDINARY, on_reply);
 }
 
+/* A request that somebody answers some day, and tells it. */
+static void wait_for_server(void)
+{
+    struct queue q = set_up(QUEUE2(1), 2);
+
+    printf("# waits for a server\n");
+    push(&q, 3, (uint64_t[]) { 50, 0, 0, 0 }, 4);
+    while (!replies) {
+        irq_window();
+        cpu_relax();
+    }
+    memset((void *)(uint64_t)QUEUE2(1), 0, 4096);
+}
+
 void payload_start(void)
 {
     start_mailbox();
+    if (arg_given("late")) {
+        wait_for_server();
+    }
+}
+
+/* What tests/linux/forward waits for. */
+static void write_file(struct queue *q, const char *name, const char *text)
+{
+    char *page = (char *)0x46020000;
+    const uint64_t va = 0x10000000;
+
+    memcpy(page, name, strlen(name) + 1);
+    memcpy(page + 64, text, strlen(text));
+    CHECK_EQ(ask2(q, 2, va, 0102, 0600), 3);
+    CHECK_EQ(ask2(q, 1, 3, va + 64, strlen(text)), strlen(text));
+    CHECK_EQ(ask2(q, 3, 3, 0, 0), 0);
+}
+
+static void test_over(void)
+{
+    struct queue q = set_up(QUEUE2(3), 2);
+
+    CHECK_EQ(ask(&q, 253, (uint64_t[]) { 0x10000000, 0x46020000, 1, 3 }, 4), 0);
+    write_file(&q, "/tmp/note", "kept by Linux");
+    write_file(&q, "/tmp/over", "it is");
+    memset((void *)(uint64_t)QUEUE2(3), 0, 4096);
 }
 
 const struct test tests[] = {
@@ -260,5 +301,6 @@ const struct test tests[] = {
     { "F10-hostile", test_hostile },
     { "F10-others-are-served", test_others },
     { "F11-anything", test_anything },
+    { "F13-over", test_over },
     {}
 };

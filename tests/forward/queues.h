@@ -61,7 +61,7 @@ unsigned push(struct queue *q, uint8_t opcode, const uint64_t *args, int n);
 /* A request of version 2, its announcement, and its result. */
 long ask2(struct queue *q, uint8_t opcode, uint64_t a, uint64_t b, uint64_t c);
 /* What INIT_UINTR has answered is used from then on. */
-void shake_hands(long upid, int slot);
+void shake_hands(long upid);
 
 /* forged.c */
 void test_others(void);

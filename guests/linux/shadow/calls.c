@@ -175,6 +175,7 @@ static long leave(uint64_t status)
 {
 	kernel(SYS_close_range, 0, FDS - 1, 0);
 	unmap_all();
+	calls.left = true;
 	calls.status = status;
 	return 0;
 }

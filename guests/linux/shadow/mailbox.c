@@ -6,21 +6,32 @@
 #include "shadow.h"
 
 /* Null: refused. */
-static void *map_section(const struct mailbox *m, __u64 section, int prot)
+static void *map(const struct mailbox *m, __u64 at, uint64_t bytes, int prot)
 {
-	long at = kernel(SYS_mmap, NULL, SCF3_SLOTS * SCF3_SLOT_SIZE, prot,
-			 MAP_SHARED, m->fd, section);
+	long va = kernel(SYS_mmap, NULL, bytes, prot, MAP_SHARED, m->fd, at);
 
-	return at < 0 ? NULL : (void *)at;
+	return va < 0 ? NULL : (void *)va;
 }
 
 static bool map_slots(struct mailbox *m)
 {
-	if (m->info.output_size < SCF3_SLOTS * SCF3_SLOT_SIZE)
+	uint64_t bytes = SCF3_SLOTS * SCF3_SLOT_SIZE;
+
+	if (m->info.output_size < bytes)
 		return false;
-	m->own = map_section(m, FBMB_MAP_OWN, PROT_READ | PROT_WRITE);
-	m->peer = map_section(m, FBMB_MAP_PEER, PROT_READ);
+	m->own = map(m, FBMB_MAP_OWN, bytes, PROT_READ | PROT_WRITE);
+	m->peer = map(m, FBMB_MAP_PEER, bytes, PROT_READ);
 	return m->own && m->peer;
+}
+
+void *mailbox_map_common(const struct mailbox *m, uint64_t address,
+			 uint64_t bytes)
+{
+	uint64_t at = address - SCF_WINDOW;
+
+	if (at > m->info.common_size || bytes > m->info.common_size - at)
+		return NULL;
+	return map(m, FBMB_MAP_COMMON + at, bytes, PROT_READ | PROT_WRITE);
 }
 
 /* Above those that an RT process may name. */
@@ -46,6 +57,8 @@ bool mailbox_open(struct mailbox *m, const char *path)
 		say("%s has no output sections of 2M", path);
 		return false;
 	}
+	m->queues = mailbox_map_common(m, SCF2_QUEUES,
+				       SCF2_SLOTS * SCF_PAGE_SIZE);
 	return true;
 }
 
@@ -66,13 +79,36 @@ void mailbox_forget(struct mailbox *m)
 		;
 }
 
+uint8_t *mailbox_queue(const struct mailbox *m, unsigned int slot,
+		       unsigned int version)
+{
+	return m->queues + (version == 1 ? SCF1_QUEUE - SCF2_QUEUES :
+			    slot * SCF_PAGE_SIZE);
+}
+
+/* Whoever has the slot open has the queue beside it (F15). */
+unsigned int mailbox_version(const struct mailbox *m, unsigned int slot)
+{
+	if (wire_word(&m->peer[slot].head.epoch))
+		return 3;
+	if (!m->queues || slot >= SCF2_SLOTS)
+		return 0;
+	if (slot == 0 && old_version(mailbox_queue(m, slot, 1)) == 1)
+		return 1;
+	return old_version(mailbox_queue(m, slot, 2)) == 2 ? 2 : 0;
+}
+
 bool slot_has_work(const struct mailbox *m, unsigned int slot)
 {
 	const struct scf_head *own = &m->own[slot].head;
 	const struct scf_head *peer = &m->peer[slot].head;
 	uint32_t epoch = wire_word(&peer->epoch);
+	unsigned int version;
 
 	if (wire_word(&own->epoch) != epoch)
 		return wire_word(&own->epoch) || !wire_word(&peer->made);
-	return epoch && wire_word(&own->taken) != wire_word(&peer->made);
+	if (epoch)
+		return wire_word(&own->taken) != wire_word(&peer->made);
+	version = mailbox_version(m, slot);
+	return version && old_has_work(mailbox_queue(m, slot, version));
 }

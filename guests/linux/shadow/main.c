@@ -27,7 +27,7 @@ void shadow_main(int argc, char **argv);
 
 /* ---- servants ---- */
 
-static void fork_servant(unsigned int slot)
+static void fork_servant(unsigned int slot, unsigned int version)
 {
 	pid_t parent = kernel(SYS_getpid), pid = kernel(SYS_fork);
 
@@ -35,19 +35,22 @@ static void fork_servant(unsigned int slot)
 		kernel(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
 		if (kernel(SYS_getppid) != parent)
 			end(1);
-		servant_main(slot);
+		servant_main(slot, version);
 	}
-	if (pid < 0)
+	if (pid < 0) {
 		say("slot %u: error %u", slot, -pid);
-	else
-		shared->servants[slot] = pid;
+		return;
+	}
+	shared->servants[slot] = pid;
+	shared->versions[slot] = version;
 }
 
-/* An epoch that begins, which its servant is to show (F30). */
-static bool is_opened(unsigned int slot)
+/* An epoch that begins, which its servant is to show (F30), or requests */
+static bool is_opened(unsigned int slot, unsigned int version)
 {
-	return wire_word(&mailbox.peer[slot].head.epoch) &&
-	       !wire_word(&mailbox.peer[slot].head.made);
+	if (version == 3)
+		return !wire_word(&mailbox.peer[slot].head.made);
+	return version && slot_has_work(&mailbox, slot);
 }
 
 static void tell_end(unsigned int slot, pid_t pid, int status)
@@ -100,10 +103,12 @@ static void look(void)
 {
 	for (unsigned int slot = 0; slot < SCF3_SLOTS; slot++) {
 		pid_t pid = shared->servants[slot];
+		unsigned int version = mailbox_version(&mailbox, slot);
 
-		if (!pid && is_opened(slot))
-			fork_servant(slot);
-		else if (pid && slot_has_work(&mailbox, slot))
+		if (!pid && is_opened(slot, version))
+			fork_servant(slot, version);
+		else if (pid && (slot_has_work(&mailbox, slot) ||
+				 shared->versions[slot] != version))
 			kernel(SYS_kill, pid, TOLD_SIGNAL);
 	}
 }

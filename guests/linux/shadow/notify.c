@@ -61,12 +61,12 @@ static bool become_receiver(struct mailbox *m)
 	return true;
 }
 
-/* RT's own UPID is the first of its half; the user vector is the slot. */
-static bool become_sender(struct mailbox *m, unsigned int slot)
+/* RT's own UPID is the first of its half. */
+static bool become_sender(struct mailbox *m, unsigned int vector)
 {
 	struct fbmb_sender s = {
 		.offset = m->info.side ? 0 : m->info.upid_size,
-		.vector = slot,
+		.vector = vector,
 	};
 
 	if (kernel(SYS_ioctl, m->fd, FBMB_SENDER, &s))
@@ -75,12 +75,13 @@ static bool become_sender(struct mailbox *m, unsigned int slot)
 	return true;
 }
 
-void notify_start(struct mailbox *m, unsigned int slot)
+/* The user vector is the slot, or 0 where only a queue is served (F14). */
+void notify_start(struct mailbox *m, unsigned int vector)
 {
 	catch_signal(TOLD_SIGNAL, on_signal);
 	kernel(SYS_fcntl, m->fd, F_SETOWN, kernel(SYS_getpid));
 	kernel(SYS_fcntl, m->fd, F_SETSIG, TOLD_SIGNAL);
-	can_send = become_receiver(m) && become_sender(m, slot);
+	can_send = become_receiver(m) && become_sender(m, vector);
 	if (can_send) {
 		catch_signal(SIGSEGV, on_fault);
 		stui();

@@ -6,7 +6,7 @@
 #include "shadow.h"
 
 /* A receiver of user interrupts and a sender to RT, if the kernel can. */
-void notify_start(struct mailbox *m, unsigned int slot);
+void notify_start(struct mailbox *m, unsigned int vector);
 /* The UPID's offset in the window, with the vector, or -ENOSYS (F6). */
 long notify_receiver(void);
 /* How RT tells its requests from now on. */

@@ -8,10 +8,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 
 #include "notify.h"
-#include "old.h"
 #include "shadow.h"
 
 #define SPINS		1000	/* before it gives way */
@@ -22,7 +20,8 @@
 static struct mailbox mailbox;
 static struct scf_server server;
 static volatile bool busy = true, again;	/* busy to begin with */
-static struct old_server queue;	/* beside the first slots (F15) */
+static struct old_server queue;	/* beside the first slots (F15), or alone */
+static unsigned int version;	/* 3, or that of the queue */
 static int parked_event;	/* a handler has left a call that waits */
 
 /* ---- what serve.c and old.c ask for ---- */
@@ -40,16 +39,32 @@ void scf_answered(struct scf_server *s, unsigned int mode)
 	notify_answered(&mailbox, calls.slot, mode);
 }
 
-/* Nobody asks: the queue is one beside a slot. */
+/* F6: those who have only a queue are told where it is in the users' map. */
 long old_init_uintr(void)
 {
-	return -ENOSYS;
+	if (queue.beside || calls.receiver < 0)
+		return -ENOSYS;
+	return SCF_UPID_WINDOW + (calls.receiver & ~SCF3_UINTR_VECTOR);
 }
 
 /* ---- its turns ---- */
 
+/* F14; whoever comes behind EXIT has a servant of his own. */
+static void serve_queue(void)
+{
+	if (old_serve(&queue))
+		notify_answered(&mailbox, calls.slot, SCF3_MODE_UIPI);
+	if ((calls.left && queue.owed < 0) ||
+	    mailbox_version(&mailbox, calls.slot) != version)
+		end(calls.status);
+}
+
 static void take_turn(void)
 {
+	if (version != 3) {
+		serve_queue();
+		return;
+	}
 	calls_look_for_parent();
 	scf_serve(&server);
 	if (queue.page && server.epoch)
@@ -78,12 +93,14 @@ void shadow_told(void)
 	}
 	servant_told();
 	notify_mail(&mailbox, calls.slot);
-	if (wire_word(&server.own->head.parked))
+	if (version == 3 && wire_word(&server.own->head.parked))
 		kernel(SYS_write, parked_event, &one, sizeof(one));
 }
 
 static unsigned int request_mode(void)
 {
+	if (version != 3)
+		return SCF3_MODE_UIPI;
 	return (wire_word(&server.peer->head.reply) & SCF3_REQUEST_MODE) >>
 	       SCF3_REQUEST_MODE_SHIFT;
 }
@@ -167,20 +184,25 @@ static void rest_by_mode(void)
 	}
 }
 
-/* Without it the process has its slot. */
-static void find_queue(unsigned int slot)
+/* Without its page the process has its slot; version 1 has a data area. */
+static void start_queue(void)
 {
-	uint64_t at = SCF2_QUEUES + slot * SCF_PAGE_SIZE - SCF_WINDOW;
-	long page;
+	uint8_t *data = version == 1 ? mailbox_map_common(&mailbox, SCF1_DATA,
+							  SCF1_DATA_SIZE) : NULL;
 
-	if (slot >= SCF2_SLOTS || at >= mailbox.info.common_size)
+	if (!mailbox.queues || calls.slot >= SCF2_SLOTS)
 		return;
-	page = kernel(SYS_mmap, NULL, SCF_PAGE_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_SHARED, mailbox.fd, FBMB_MAP_COMMON + at);
-	if (page > 0) {
-		old_start(&queue, (uint8_t *)page, NULL);
-		queue.beside = true;
-	}
+	if (version == 1 && !data)
+		end(1);
+	old_start(&queue, mailbox_queue(&mailbox, calls.slot, version), data);
+	queue.beside = version == 3;
+}
+
+static void start_slot(void)
+{
+	scf_serve_start(&server, &mailbox.own[calls.slot],
+			&mailbox.peer[calls.slot],
+			&mailbox.peer[0].head.running);
 }
 
 static void prepare(unsigned int slot)
@@ -194,15 +216,16 @@ static void prepare(unsigned int slot)
 	kernel(SYS_close, parked_event);
 	parked_event = FDS + SCF3_SLOTS;
 	calls_start();
-	notify_start(&mailbox, slot);
+	notify_start(&mailbox, version == 3 ? slot : 0);
 	calls.receiver = notify_receiver();
-	scf_serve_start(&server, &mailbox.own[slot], &mailbox.peer[slot],
-			&mailbox.peer[0].head.running);
-	find_queue(slot);
+	if (version == 3)
+		start_slot();
+	start_queue();
 }
 
-void servant_main(unsigned int slot)
+void servant_main(unsigned int slot, unsigned int of_version)
 {
+	version = of_version;
 	prepare(slot);
 	busy = false;
 	for (;;) {
