@@ -58,8 +58,6 @@ static int check(void)
 		return refuse("the processor has no XSAVES with state component 14");
 	if (boot_cpu_has(X86_FEATURE_PTI))
 		return refuse("page-table isolation is on: user code cannot reach UPIDs; boot with nopti");
-	if (rival_loaded())
-		return refuse(RIVAL " is loaded and uses the same interrupt: remove it first");
 	return 0;
 }
 
@@ -75,14 +73,20 @@ static int module_changed(struct notifier_block *block, unsigned long state, voi
 
 static struct notifier_block module_notifier = { .notifier_call = module_changed };
 
-static int modules_start(void)
-{
-	return register_module_notifier(&module_notifier);
-}
-
 static void modules_stop(void)
 {
 	unregister_module_notifier(&module_notifier);
+}
+
+/* Looked for when it can come no more. */
+static int modules_start(void)
+{
+	int ret = register_module_notifier(&module_notifier);
+
+	if (ret || !rival_loaded())
+		return ret;
+	modules_stop();
+	return refuse(RIVAL " is loaded and uses the same interrupt: remove it first");
 }
 
 /* Started in this order and stopped in the reverse one: what others use comes first. */
