@@ -189,13 +189,15 @@ static void pass_all_cpus(void)
 	on_each_cpu(nothing, NULL, 1);
 }
 
+/* Whoever has the same memory, threads of other processes (CLONE_VM) too. */
 static void let_all_join(void)
 {
-	struct task_struct *task;
+	struct task_struct *process, *task;
 
 	rcu_read_lock();
-	for_each_thread(current, task) {
-		if (task != current)
+	for_each_process_thread(process, task) {
+		if (task != current && READ_ONCE(task->mm) == current->mm &&
+		    !(task->flags & PF_KTHREAD))
 			let_join(task);
 	}
 	rcu_read_unlock();
