@@ -28,13 +28,18 @@ int cpus(void)
     return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-void pin_to(int cpu)
+bool can_pin_to(int cpu)
 {
     cpu_set_t set;
 
     CPU_ZERO(&set);
     CPU_SET(cpu % cpus(), &set);
-    CHECK(!sched_setaffinity(0, sizeof(set), &set));
+    return !sched_setaffinity(0, sizeof(set), &set);
+}
+
+void pin_to(int cpu)
+{
+    CHECK(can_pin_to(cpu));
 }
 
 void send_fd(int socket, int fd)

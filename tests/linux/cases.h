@@ -21,6 +21,7 @@ void check(bool good, const char *file, int line, const char *what);
 int run_cases(const struct test_case *cases, int count, int argc, char **argv);
 
 void pin_to(int cpu);
+bool can_pin_to(int cpu);       /* it may have gone off line */
 int cpus(void);
 
 /* A descriptor through a socket. */

@@ -72,7 +72,7 @@ static void do_something(uint64_t *random)
         sched_yield();
         break;
     case 2:
-        pin_to(word >> 8 & 0xff);
+        can_pin_to(word >> 8 & 0xff);
         break;
     case 3:
         _clui();

@@ -183,6 +183,38 @@ static void test_pause(void)
     with_flag(interruptible_pause, UINTR_HANDLER_FLAG_WAITING_ANY);
 }
 
+/* Blocked, and handled on a stack of its own */
+static uint8_t other_stack[8192];
+static volatile unsigned on_other;
+
+static void __attribute__((interrupt)) note_stack(struct __uintr_frame *frame,
+                                                  unsigned long long vector)
+{
+    uintptr_t at = (uintptr_t)frame - (uintptr_t)other_stack;
+
+    (void)vector;
+    on_other += at < sizeof(other_stack);
+    count = count + 1;
+}
+
+static void test_alt_stack(void)
+{
+    pthread_t thread;
+
+    CHECK(!uintr_register_handler(note_stack, UINTR_HANDLER_FLAG_WAITING_ANY));
+    CHECK(!uintr_alt_stack(other_stack, sizeof(other_stack), 0));
+    thread = start_sender();
+    _stui();
+    for (unsigned i = 1; i <= 20; i++) {
+        pause_usec = 20000;
+        asked = i;
+        CHECK((i & 1 ? interruptible_pause() : uintr_wait(20 * SECOND, 0)) == -1 && errno == EINTR);
+        CHECK(count == i && on_other == i);
+    }
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
 /* M7: not asked for, or masked: the call takes as long as it takes, the interrupt comes later. */
 static void sleep_through(unsigned flags, bool masked)
 {
@@ -296,6 +328,7 @@ static const struct test_case cases[] = {
     { "poll", test_poll },
     { "nanosleep", test_nanosleep },
     { "pause", test_pause },
+    { "alt-stack", test_alt_stack },
     { "without-flag", test_without_flag },
     { "masked-sleep", test_masked_sleep },
     { "signal", test_signal },
