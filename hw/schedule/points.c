@@ -17,7 +17,7 @@
 
 static ScheduleCpu *state_of(CPUState *cs)
 {
-    return &uintr_schedule->cpu[cs->cpu_index % SCHEDULE_CPUS];
+    return &uintr_schedule->cpu[cs->cpu_index];
 }
 
 /* An interrupt may have come between, with points of its own. */

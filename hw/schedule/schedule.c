@@ -19,6 +19,7 @@
 #include "qapi/visitor.h"
 #include "qemu/config-file.h"
 #include "qemu/option.h"
+#include "hw/boards.h"
 #include "hw/qdev-core.h"
 #include "qom/object_interfaces.h"
 #include "system/cpu-timers.h"
@@ -233,6 +234,10 @@ static void machine_done(Notifier *notifier, void *data)
 {
     UintrSchedule *s = container_of(notifier, UintrSchedule, machine_done);
 
+    if (current_machine->smp.max_cpus > SCHEDULE_CPUS) {
+        error_setg(&error_fatal, "a uintr-schedule decides for at most %d "
+                   "CPUs: give -smp fewer", SCHEDULE_CPUS);
+    }
     schedule_make_timers(s);
     vmstate_register(NULL, 0, &vmstate_schedule, s);
     schedule_open_console(s, &error_fatal);

@@ -39,7 +39,7 @@ bool schedule_others_awake(CPUState *cpu)
 
 static ScheduleCpu *state_of(UintrSchedule *s, CPUState *cs)
 {
-    return &s->cpu[cs->cpu_index % SCHEDULE_CPUS];
+    return &s->cpu[cs->cpu_index];
 }
 
 /* A wait begins when the CPU is out of its block and the clock is right. */
