@@ -43,6 +43,7 @@ FORMS = {
     "take": ("take", -10, '<path d="M-4 0L0-4L4 0L0 4z"/>'),
     "lost": ("trouble", -20, CROSS), "dropped": ("trouble", -20, CROSS),
     "to-idt": ("idt", -20, CROSS), "quirk": ("trouble", -20, CROSS),
+    "unseen": ("trouble", -20, CROSS),
 }
 OTHER = ("other", 31, '<rect x="-3" y="-3" width="6" height="6"/>')
 LEGEND = [("post", CIRCLE, "post", 70), ("post lost", CIRCLE, "never delivered", 130),

@@ -97,6 +97,8 @@ WORDS = {
     "wrmsr": lambda e: f"WRMSR leaves {vectors(e['value'])} in UIRR",
     "save": lambda e: f"XSAVES with {vectors(e['value'])} in UIRR",
     "restore": lambda e: f"XRSTORS leaves {vectors(e['value'])} in UIRR",
+    "wake": lambda e: "is woken",
+    "unseen": lambda e: f"{vectors(e['value'])} of PIR or UIRR changed by nobody",
     "store": lambda e: f"stores to offset {e['value']} of the UPID",
 }
 

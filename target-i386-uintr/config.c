@@ -5,7 +5,9 @@
 #include "qapi/util.h"
 #include "system/qtest.h"
 #include "system/tcg.h"
+#include "hw/resettable.h"
 #include "internal.h"
+#include "observe.h"
 
 static const char *const null_uitt_names[] = {
     [UINTR_NULL_UITT_GP] = "gp",
@@ -40,8 +42,18 @@ static void set_no_cmpxchg128(Object *obj, bool value, Error **errp)
     X86_CPU(obj)->uintr.no_cmpxchg128 = value;
 }
 
+static ResettablePhases cpu_phases;     /* those of all x86 CPUs */
+
+static void reset_hold(Object *obj, ResetType type)
+{
+    cpu_phases.hold(obj, type);
+    UINTR_TELL(reset, &X86_CPU(obj)->env);
+}
+
 void x86_uintr_class_init(ObjectClass *oc)
 {
+    resettable_class_set_parent_phases(RESETTABLE_CLASS(oc), NULL, reset_hold,
+                                       NULL, &cpu_phases);
     object_class_property_add_str(oc, "x-uintr-null-uitt",
                                   get_null_uitt, set_null_uitt);
     object_class_property_add_bool(oc, "x-uintr-no-cmpxchg128",

@@ -253,7 +253,7 @@ static void identify_halted(X86CPU *cpu)
  * just now is no reason to leave either: its poll is still due, so the CPU
  * will be asked again.
  */
-bool x86_uintr_leaves_halt(X86CPU *cpu)
+static bool leaves_halt(X86CPU *cpu)
 {
     CPUX86State *env = &cpu->env;
     CPUState *cs = CPU(cpu);
@@ -270,6 +270,16 @@ bool x86_uintr_leaves_halt(X86CPU *cpu)
     leaves = x86_cpu_pending_interrupt(cs, request & ~CPU_INTERRUPT_POLL);
     if (leaves) {
         env->uintr.in_mwait = false;
+    }
+    return leaves;
+}
+
+bool x86_uintr_leaves_halt(X86CPU *cpu)
+{
+    bool leaves = leaves_halt(cpu);
+
+    if (leaves) {
+        UINTR_TELL(wake, &cpu->env);
     }
     return leaves;
 }

@@ -83,6 +83,10 @@ typedef struct UintrObserver {
     void (*save)(CPUX86State *env, void *image);
     /* WRMSR has set IA32_UINTR_PD. */
     void (*attach)(CPUX86State *env);
+    /* A reset, INIT or a snapshot may have changed UIRR. */
+    void (*reset)(CPUX86State *env);
+    /* It was halted, and goes on. */
+    void (*wake)(CPUX86State *env);
     void (*store)(const UintrStore *store);
     void (*quirk)(CPUX86State *env, const UintrBite *bite);
     /* A guest has come to a point that only it can see (MB25). */
@@ -93,6 +97,9 @@ typedef struct UintrObserver {
 void uintr_observe(const UintrObserver *observer);
 
 extern const UintrObserver *uintr_observer;
+
+/* Are stores to this UPID told of?  Not if there are too many of them. */
+bool uintr_upid_is_watched(void *host);
 
 /* A device's access to a UPID in this thread is a post, and no store. */
 extern __thread bool uintr_device_posts;

@@ -58,13 +58,20 @@ static const struct {
         "nobody saves" },
     [UINTR_QUIRK_CR4] = { "cr4", NULL },
     [UINTR_QUIRK_XCR0] = { "xcr0-uintr", NULL },
+    [UINTR_QUIRK_UNTOLD] = { "untold", NULL },
 };
 
-/* It has done something that a CPU does not: @vectors are what it changed. */
+/*
+ * It has done something that a CPU does not: @vectors are what it changed.
+ * Untold it is what a bug of the emulator would be, for the ledger to find.
+ */
 static void bite(CPUX86State *env, UintrQuirk quirk, void *upid,
                  uint64_t vectors)
 {
     trace_uintr_quirk(env_cpu(env)->cpu_index, quirks[quirk].name, vectors);
+    if (uintr_quirks(env, QUIRK_BIT(UNTOLD))) {
+        return;
+    }
     UINTR_TELL(quirk, env, &(UintrBite) {
         .number = quirk, .name = quirks[quirk].name,
         .what = quirks[quirk].what, .host = upid, .vectors = vectors,
@@ -106,7 +113,9 @@ static void replace_rr(CPUX86State *env, uint64_t rr)
 
     env->uintr.rr = rr;
     uintr_set_request(env);
-    UINTR_TELL(replace, env, old, UINTR_REPLACED_QUIRK, NULL);
+    if (!uintr_quirks(env, QUIRK_BIT(UNTOLD))) {
+        UINTR_TELL(replace, env, old, UINTR_REPLACED_QUIRK, NULL);
+    }
 }
 
 void uintr_quirk_overwrite(CPUX86State *env, void *upid, uint64_t old_rr,
@@ -283,14 +292,14 @@ static char *known_quirks(void)
     for (int i = 0; i < UINTR_QUIRK__MAX; i++) {
         g_string_append_printf(names, "%s, ", quirks[i].name);
     }
-    g_string_append(names, "and predecessor for all of them");
+    g_string_append(names, "and predecessor for all but the last");
     return g_string_free(names, FALSE);
 }
 
 static uint32_t quirk_named(const char *name)
 {
     if (!strcmp(name, "predecessor")) {
-        return (1u << UINTR_QUIRK__MAX) - 1;
+        return (1u << UINTR_QUIRK_UNTOLD) - 1;
     }
     for (int i = 0; i < UINTR_QUIRK__MAX; i++) {
         if (!strcmp(name, quirks[i].name)) {

@@ -26,6 +26,7 @@ typedef enum UintrQuirk {
     UINTR_QUIRK_X2,
     UINTR_QUIRK_CR4,
     UINTR_QUIRK_XCR0,
+    UINTR_QUIRK_UNTOLD,     /* not one of the predecessor's */
     UINTR_QUIRK__MAX,
 } UintrQuirk;
 

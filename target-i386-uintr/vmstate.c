@@ -5,6 +5,7 @@
 #include "migration/vmstate.h"
 #include "system/tcg.h"
 #include "internal.h"
+#include "observe.h"
 
 static bool uintr_in_use(void *opaque)
 {
@@ -42,6 +43,7 @@ static int uintr_post_load(void *opaque, int version_id)
     }
     if (tcg_enabled()) {
         uintr_update_request(env);
+        UINTR_TELL(reset, env);
     }
     return 0;
 }

@@ -10,6 +10,7 @@
  * reported by it, they have events of their own.
  */
 #include "qemu/osdep.h"
+#include "qemu/error-report.h"
 #include "qemu/lockable.h"
 #include "qemu/thread.h"
 #include "exec/cpu-common.h"
@@ -162,7 +163,12 @@ static bool remember(uint64_t ram, uint64_t linear, char *host)
 
     page = g_hash_table_lookup(pages, &key);
     is_new = !page;
-    if (upids >= MOST_UPIDS || (page && page->lines >> line & 1)) {
+    if (page && page->lines >> line & 1) {
+        return false;
+    }
+    if (upids >= MOST_UPIDS) {
+        warn_report_once("uintr: there are more than %d UPIDs: nobody is told "
+                         "of stores to the others", MOST_UPIDS);
         return false;
     }
     page = page ?: new_page(key, host - (ram - key));
@@ -202,6 +208,18 @@ void uintr_watch_upid(uint64_t linear, void *host)
     if (ram != RAM_ADDR_INVALID && remember(ram, linear, host)) {
         tlb_protect_code(ram);
     }
+}
+
+bool uintr_upid_is_watched(void *host)
+{
+    ram_addr_t ram = qemu_ram_addr_from_host(host);
+    const WatchedPage *page;
+
+    if (!qatomic_load_acquire(&tlb_watch) || ram == RAM_ADDR_INVALID) {
+        return false;
+    }
+    page = find_page(ram);
+    return page && qatomic_load_acquire(&page->lines) >> line_of(ram) & 1;
 }
 
 unsigned uintr_known_upids(void)

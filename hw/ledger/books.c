@@ -5,6 +5,8 @@
 #include "qemu/bswap.h"
 #include "qemu/lockable.h"
 #include "qemu/memalign.h"
+#include "qemu/rcu.h"
+#include "exec/cpu-common.h"
 #include "ledger.h"
 
 static const uint64_t *pir_of(const LedgerUpid *u)
@@ -39,6 +41,12 @@ LedgerUpid *ledger_new_upid(UintrLedger *l, void *host)
     return u;
 }
 
+void ledger_free_upid(void *upid)
+{
+    g_free(((LedgerUpid *)upid)->memory);
+    qemu_vfree(upid);
+}
+
 /* What is in PIR when a UPID is first seen was there before the books. */
 static LedgerUpid *find(UintrLedger *l, void *host)
 {
@@ -68,10 +76,66 @@ LedgerUpid *ledger_upid(UintrLedger *l, LedgerCpu *c, void *host)
     return near;
 }
 
-static LedgerCause stored_by(const LedgerUpid *u)
+/* ---- What others do to PIR ---- */
+
+/* The same for each process that has it: the file, and the place in it. */
+static char *name_memory(const void *host)
 {
-    return u->last_store.seen && u->last_store.cpu < 0 ? LEDGER_BY_DEVICE :
-           LEDGER_BY_STORE;
+    ram_addr_t offset;
+    struct stat file;
+    RAMBlock *block;
+    RCU_READ_LOCK_GUARD();
+
+    block = qemu_ram_block_from_host((void *)host, false, &offset);
+    if (!block || !qemu_ram_is_shared(block)) {
+        return NULL;
+    }
+    return qemu_ram_get_fd(block) < 0 || fstat(qemu_ram_get_fd(block), &file) ?
+           g_strdup("") :
+           g_strdup_printf("%" PRIx64 ":%" PRIx64 "+0x" RAM_ADDR_FMT,
+                           (uint64_t)file.st_dev, (uint64_t)file.st_ino,
+                           offset);
+}
+
+void ledger_touch(LedgerUpid *u, uint64_t bits, LedgerCause cause)
+{
+    qatomic_or(&u->touched[cause], bits);
+}
+
+void ledger_meet(LedgerUpid *u, uint64_t pir)
+{
+    if (!u->met) {
+        u->met = true;
+        u->memory = name_memory(u->host);
+        ledger_touch(u, pir | ledger_pir(u),
+                     u->memory ? LEDGER_BY_PEER : LEDGER_BY_STORE);
+    }
+}
+
+/* A quirk goes on: it bites before its post is told of, and behind it. */
+void ledger_seen(LedgerUpid *u)
+{
+    uint64_t bitten = u->touched[LEDGER_BY_QUIRK];
+
+    memset(u->touched, 0, sizeof(u->touched));
+    u->touched[LEDGER_BY_QUIRK] = bitten;
+}
+
+/* Where stores cannot be seen: another process's, or too many UPIDs. */
+static LedgerCause unseen_by(const LedgerUpid *u)
+{
+    return u->memory ? LEDGER_BY_PEER :
+           uintr_upid_is_watched(u->host) ? LEDGER_BY_NOBODY : LEDGER_BY_STORE;
+}
+
+static LedgerCause changed_by(const LedgerUpid *u, int vector)
+{
+    for (LedgerCause cause = 0; cause < LEDGER_CAUSE__MAX; cause++) {
+        if (u->touched[cause] >> vector & 1) {
+            return cause;
+        }
+    }
+    return unseen_by(u);
 }
 
 /* PIR by the books: a bit is there that was set once more than cleared. */
@@ -80,30 +144,59 @@ static int64_t booked(const LedgerUpid *u, int vector)
     return qatomic_read(&u->sender.posted[vector]) -
            qatomic_read(&u->sender.coalesced[vector]) -
            qatomic_read(&u->receiver.taken[vector]) +
-           u->stored_in[vector] - u->stored_out[vector];
+           u->stored_in[vector] - u->stored_out[vector] + u->unseen[vector];
 }
 
-void ledger_settle(LedgerUpid *u, uint64_t pir)
+/* True if somebody has made the change. */
+static bool book_change(LedgerUpid *u, int vector, int64_t change)
 {
+    LedgerCause cause = changed_by(u, vector);
+
+    if (cause == LEDGER_BY_NOBODY) {
+        u->unseen[vector] += change;
+    } else if (change > 0) {
+        u->stored_in[vector] += change;
+        u->causes_injected[cause] += change;
+        u->peer_in[vector] += cause == LEDGER_BY_PEER ? change : 0;
+    } else {
+        u->stored_out[vector] -= change;
+        u->causes_discarded[cause] -= change;
+        u->peer_out[vector] -= cause == LEDGER_BY_PEER ? change : 0;
+    }
+    return cause != LEDGER_BY_NOBODY;
+}
+
+/* What nobody was seen to change. */
+static uint64_t settle(LedgerUpid *u, uint64_t pir)
+{
+    uint64_t unseen = 0;
+
     for (int vector = 0; vector < UINTR_VECTORS; vector++) {
         int64_t change = (int64_t)(pir >> vector & 1) - booked(u, vector);
 
-        if (change > 0) {
-            u->stored_in[vector] += change;
-            u->causes_injected[stored_by(u)] += change;
-        } else {
-            u->stored_out[vector] -= change;
-            u->causes_discarded[stored_by(u)] -= change;
+        if (change && !book_change(u, vector, change)) {
+            unseen |= 1ULL << vector;
         }
     }
     u->expected = pir;
+    ledger_seen(u);
+    return unseen;
+}
+
+void ledger_settle(UintrLedger *l, LedgerUpid *u, uint64_t pir)
+{
+    uint64_t unseen = settle(u, pir);
+
+    if (unseen) {
+        ledger_unseen(l, NULL, u, unseen);
+    }
 }
 
 void ledger_lose(LedgerUpid *u)
 {
     uint64_t pir = ledger_pir(u);
 
-    ledger_settle(u, pir);
+    settle(u, pir);
     for (int vector = 0; vector < UINTR_VECTORS; vector++) {
         if (pir >> vector & 1) {
             u->stored_out[vector]++;
@@ -144,7 +237,7 @@ static unsigned in_cpus(UintrLedger *l, LedgerUpid *u, int vector)
 {
     unsigned count = 0;
 
-    for (int i = 0; i < LEDGER_CPUS; i++) {
+    for (unsigned i = 0; i < l->rings; i++) {
         count += (l->cpu[i].rr & ~l->cpu[i].ghosts) >> vector & 1 &&
                  l->cpu[i].owner[vector] == u;
     }

@@ -7,7 +7,6 @@
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
 #include "hw/core/cpu.h"
-#include "hw/i386/apic_internal.h"
 #include "target/i386/uintr/uintr.h"
 #include "ledger.h"
 
@@ -26,13 +25,6 @@ typedef struct Case {
 } Case;
 
 typedef LedgerFinding AskFn(const Case *c);
-
-static bool in_x2apic_mode(CPUState *cs)
-{
-    APICCommonState *apic = (APICCommonState *)X86_CPU(cs)->apic_state;
-
-    return apic && (apic->apicbase & MSR_IA32_APICBASE_EXTD);
-}
 
 static uint32_t decode(uint32_t ndst, bool x2apic)
 {
@@ -56,7 +48,7 @@ static Case case_of(UintrLedger *l, LedgerUpid *u, uint64_t low, uint64_t pir)
     const LedgerPost *sent = &u->sender.last_sent;
     uint32_t ndst = ledger_under_way(u) ? sent->ndst :
                     extract64(low, UPID_NDST_SHIFT, UPID_NDST_BITS);
-    bool x2apic = sent->made ? sent->x2apic : in_x2apic_mode(first_cpu);
+    bool x2apic = sent->made ? sent->x2apic : ledger_in_x2apic_mode(first_cpu);
 
     return (Case) {
         .l = l, .u = u, .low = low, .pir = pir,
@@ -83,6 +75,26 @@ static LedgerFinding nothing(void)
 }
 
 /* ---- what the UPID itself says ---- */
+
+/* After the end of everything: no switch will follow. */
+static char *where_it_should_run(const Case *c)
+{
+    return c->target ?
+        g_strdup_printf("; CPU %d, which NDST names, is at RIP 0x%" PRIx64,
+                        c->target->cpu_index, cpu_env(c->target)->eip) :
+        g_strdup("");
+}
+
+static LedgerFinding ask_switched_off(const Case *c)
+{
+    g_autofree char *where = where_it_should_run(c);
+
+    return IN(UINTR_STALL_CAUSE_SWITCHED_OFF,
+              c->target ? c->target->cpu_index : -1,
+              "SN is set and no CPU runs the receiver: switch it in again, or "
+              "do not post to one that is gone (look at UITT and index)%s",
+              where);
+}
 
 static LedgerFinding ask_sn(const Case *c)
 {
@@ -214,9 +226,10 @@ static bool is_due(const Case *c)
 
 static LedgerFinding ask_held_back(const Case *c)
 {
+    bool sends = !(c->low & UPID_SN) || ledger_under_way(c->u);
     const char *why;
 
-    if (!waits_in_apic(c, &why)) {
+    if (!sends || !waits_in_apic(c, &why)) {
         return nothing();
     }
     return IN(UINTR_STALL_CAUSE_HELD_BACK, c->target->cpu_index,
@@ -243,7 +256,9 @@ static LedgerFinding irq_finding(const Case *c, const LedgerIrq *irq, int cpu)
         return IN(UINTR_STALL_CAUSE_STATE_LOST, cpu,
                   "the IDT took the notification on CPU %d, where all of the "
                   "user-interrupt MSRs are 0: restore them before the "
-                  "receiver runs (XRSTORS with bit 14, IA32_XSS bit 14)", cpu);
+                  "receiver runs (XRSTORS with bit 14, IA32_XSS bit 14), or "
+                  "set SN before it is switched away, and look at PIR when "
+                  "it is switched in", cpu);
     }
     return IN(UINTR_STALL_CAUSE_UINV_MISMATCH, cpu,
               "the IDT took the notification 0x%x on CPU %d, where UINV was "
@@ -252,12 +267,22 @@ static LedgerFinding irq_finding(const Case *c, const LedgerIrq *irq, int cpu)
               c->u->sender.last_sent.nv, cpu, irq->uinv);
 }
 
+/* A kernel that receives by a handler of its own has emptied PIR. */
+static bool taken_by_hand(const Case *c, const LedgerIrq *irq)
+{
+    const LedgerStore *store = &c->u->last_to_pir;
+
+    return store->seen && store->cpu == c->target->cpu_index &&
+           store->time >= irq->time;
+}
+
 static LedgerFinding ask_irq(const Case *c)
 {
     const LedgerIrq *irq = c->target ?
         &books(c, c->target)->idt[c->u->sender.last_sent.nv] : NULL;
 
-    return ledger_under_way(c->u) && irq && since_sent(c, irq->time) ?
+    return ledger_under_way(c->u) && irq && since_sent(c, irq->time) &&
+           !taken_by_hand(c, irq) ?
            irq_finding(c, irq, c->target->cpu_index) : nothing();
 }
 
@@ -287,20 +312,10 @@ static LedgerFinding ask_on(const Case *c)
               "nobody else may set it");
 }
 
-LedgerFinding ledger_ask_upid(UintrLedger *l, LedgerUpid *u, uint64_t low,
-                              uint64_t pir)
+static LedgerFinding ask(const Case *c, AskFn *const *questions, size_t count)
 {
-    static AskFn *const questions[] = {
-        ask_sn, ask_reused, ask_not_notified, ask_lost, ask_stale,
-        ask_held_back, ask_irq, ask_dropped, ask_stolen, ask_on,
-    };
-    Case c = case_of(l, u, low, pir);
-
-    if (((low & UPID_SN) && !c.receiver) || is_due(&c)) {
-        return nothing();       /* a task that is switched away may wait */
-    }
-    for (int i = 0; i < ARRAY_SIZE(questions); i++) {
-        LedgerFinding finding = questions[i](&c);
+    for (size_t i = 0; i < count; i++) {
+        LedgerFinding finding = questions[i](c);
 
         if (finding.message) {
             return finding;
@@ -309,15 +324,50 @@ LedgerFinding ledger_ask_upid(UintrLedger *l, LedgerUpid *u, uint64_t low,
     return nothing();
 }
 
+/*
+ * What became of the notification comes before what the UPID says: SN may be
+ * set behind one that went astray.
+ */
+LedgerFinding ledger_ask_upid(UintrLedger *l, LedgerUpid *u, uint64_t low,
+                              uint64_t pir)
+{
+    static AskFn *const in_order[] = {
+        ask_reused, ask_lost, ask_stale, ask_held_back, ask_irq, ask_dropped,
+        ask_stolen, ask_sn, ask_not_notified, ask_on,
+    };
+    Case c = case_of(l, u, low, pir);
+
+    if (((low & UPID_SN) && !c.receiver) || is_due(&c)) {
+        return nothing();       /* a task that is switched away may wait */
+    }
+    return ask(&c, in_order, ARRAY_SIZE(in_order));
+}
+
+LedgerFinding ledger_ask_at_end(UintrLedger *l, LedgerUpid *u, uint64_t low,
+                                uint64_t pir)
+{
+    static AskFn *const of_one_that_is_off[] = {
+        ask_held_back, ask_switched_off,
+    };
+    Case c = case_of(l, u, low, pir);
+
+    return (low & UPID_SN) && !c.receiver ?
+           ask(&c, of_one_that_is_off, ARRAY_SIZE(of_one_that_is_off)) :
+           ledger_ask_upid(l, u, low, pir);
+}
+
 /* ---- vectors in UIRR ---- */
 
 static LedgerFinding ask_uif(LedgerCpu *c, int cpu)
 {
-    return c->entered ?
+    const LedgerHandler *last =
+        &c->inside[MIN(MAX(c->depth, 1), LEDGER_NESTED) - 1];
+
+    return c->depth ?
         IN(UINTR_STALL_CAUSE_NO_UIRET, cpu,
            "CPU %d entered the handler at 0x%" PRIx64 " for vector %u at "
            "%" PRId64 " ns and has not executed UIRET since: return from it, "
-           "or STUI", cpu, c->handler, c->handled, c->entered) :
+           "or STUI", cpu, last->address, last->vector, last->entered) :
         IN(UINTR_STALL_CAUSE_UIF_CLEAR, cpu,
            "UIF of CPU %d is 0 and no handler runs: execute STUI, or restore "
            "UIF with the task's state", cpu);

@@ -85,7 +85,7 @@ void ledger_start_clock(UintrLedger *l)
         icount_between_slices = between_slices;
         return;
     }
-    l->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, on_timer, l);
+    l->timer = l->timer ?: timer_new_ns(QEMU_CLOCK_VIRTUAL, on_timer, l);
     timer_mod(l->timer, next_look(l));
 }
 

@@ -7,7 +7,7 @@
 
 LedgerCpu *ledger_cpu(UintrLedger *l, CPUState *cs)
 {
-    return &l->cpu[cs ? cs->cpu_index % LEDGER_CPUS : LEDGER_DEVICES];
+    return &l->cpu[cs ? cs->cpu_index : l->rings - 1];
 }
 
 LedgerEntry *ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry)

@@ -36,7 +36,7 @@ static void lose(UintrLedger *l, LedgerImage *image, LedgerCause cause)
 {
     int vector;
 
-    for (int i = 0; i < LEDGER_CPUS; i++) {
+    for (unsigned i = 0; i < l->rings; i++) {
         if (l->cpu[i].copy == image) {
             l->cpu[i].copy = NULL;
         }
@@ -118,7 +118,7 @@ static void leave(UintrLedger *l, LedgerCpu *c, uint64_t kept,
 /* The CPU that saved it is in its kernel, on the way to another task. */
 static void turn_into_ghosts(UintrLedger *l, LedgerImage *image, uint64_t rr)
 {
-    for (int i = 0; i < LEDGER_CPUS; i++) {
+    for (unsigned i = 0; i < l->rings; i++) {
         if (l->cpu[i].copy == image) {
             qatomic_or(&l->cpu[i].ghosts, image->rr & rr);
             l->cpu[i].copy = NULL;
@@ -167,4 +167,43 @@ void ledger_replace(UintrLedger *l, LedgerCpu *c, uint64_t rr, void *host,
           rr : 0, cause);
     enter_from_image(l, c, rr, host);
     make_up(l, c, rr, cause);
+}
+
+/* Who had the first one that is gone; nobody has made one that is new. */
+static LedgerUpid *owner_of(UintrLedger *l, const LedgerCpu *c, uint64_t gone)
+{
+    return gone ? c->owner[ctz64(gone)] : l->none;
+}
+
+/* What was lost is in no book any more, what is new was posted by nobody. */
+static void find_changed(UintrLedger *l, CPUState *cs, LedgerCpu *c,
+                         uint64_t rr)
+{
+    uint64_t gone = c->rr & ~rr & ~c->ghosts;
+    LedgerUpid *u = owner_of(l, c, gone);
+    uint64_t changed = c->rr ^ rr;
+    int vector;
+
+    for (EACH_VECTOR(vector, rr & ~c->rr)) {
+        c->owner[vector] = l->none;
+    }
+    c->rr = rr;
+    qatomic_and(&c->ghosts, rr);
+    ledger_unseen(l, cs, u, changed);
+}
+
+void ledger_catch_up(UintrLedger *l, CPUState *cs, uint64_t rr)
+{
+    LedgerCpu *c = ledger_cpu(l, cs);
+    bool was_reset = c->was_reset;
+
+    c->was_reset = false;
+    if (c->rr == rr) {
+        return;
+    }
+    if (was_reset) {
+        ledger_replace(l, c, rr, NULL, LEDGER_BY_RESET);
+    } else {
+        find_changed(l, cs, c, rr);
+    }
 }

@@ -26,6 +26,7 @@ static const char *const cause_names[] = {
     [LEDGER_BY_RESET] = "reset",
     [LEDGER_BY_QUIRK] = "quirk",
     [LEDGER_BY_REMOVAL] = "removal",
+    [LEDGER_BY_PEER] = "peer",
 };
 
 static void put(Visitor *v, const char *name, uint64_t value)
@@ -33,7 +34,16 @@ static void put(Visitor *v, const char *name, uint64_t value)
     visit_type_uint64(v, name, &value, &error_abort);
 }
 
-static void visit_line(Visitor *v, int vector, const LedgerLine *line)
+/* What scripts/merge-ledgers must know of a UPID that two processes have. */
+static void visit_shares(Visitor *v, const LedgerUpid *u, int vector)
+{
+    put(v, "peer-in", u->peer_in[vector]);
+    put(v, "peer-out", u->peer_out[vector]);
+    put(v, "in-pir", ledger_pir(u) >> vector & 1);
+}
+
+static void visit_line(Visitor *v, const LedgerUpid *u, int vector,
+                       const LedgerLine *line)
 {
     bool adds_up = ledger_adds_up(line);
 
@@ -46,6 +56,9 @@ static void visit_line(Visitor *v, int vector, const LedgerLine *line)
     put(v, "pending", line->pending);
     put(v, "discarded", line->discarded);
     visit_type_bool(v, "adds-up", &adds_up, &error_abort);
+    if (u->memory) {
+        visit_shares(v, u, vector);
+    }
     visit_end_struct(v, NULL);
 }
 
@@ -58,7 +71,7 @@ static void visit_lines(Visitor *v, UintrLedger *l, LedgerUpid *u)
         LedgerLine line = ledger_line(l, u, vector);
 
         if (memcmp(&line, &nothing, sizeof(line))) {
-            visit_line(v, vector, &line);
+            visit_line(v, u, vector, &line);
         }
     }
     visit_end_list(v, NULL);
@@ -105,10 +118,37 @@ static void visit_upid(Visitor *v, UintrLedger *l, LedgerUpid *u)
     visit_lines(v, l, u);
     visit_causes(v, "injected-by", u->causes_injected);
     visit_causes(v, "discarded-by", u->causes_discarded);
+    if (u->host) {
+        bool watched = uintr_upid_is_watched(u->host);
+
+        visit_type_bool(v, "watched", &watched, &error_abort);
+    }
+    if (u->memory && *u->memory) {
+        visit_type_str(v, "memory", (char **)&u->memory, &error_abort);
+    }
     if (u->last_store.seen) {
         visit_store(v, &u->last_store);
     }
     visit_end_struct(v, NULL);
+}
+
+/* What has happened since the last event. */
+static void settle(UintrLedger *l)
+{
+    CPUState *cs;
+
+    for (guint i = 0; i < l->by_number->len; i++) {
+        LedgerUpid *u = g_ptr_array_index(l->by_number, i);
+
+        if (u->host) {
+            ledger_settle(l, u, ledger_pir(u));
+        }
+    }
+    CPU_FOREACH(cs) {
+        if (l->rings) {
+            ledger_catch_up(l, cs, cpu_env(cs)->uintr.rr);
+        }
+    }
 }
 
 /* UPID 0 stands for vectors that belong to none. */
@@ -118,13 +158,9 @@ static void visit_books(Visitor *v, const char *name, UintrLedger *l,
     if (!visit_start_list(v, name, NULL, 0, errp)) {
         return;
     }
+    settle(l);
     for (guint i = 0; i < l->by_number->len; i++) {
-        LedgerUpid *u = g_ptr_array_index(l->by_number, i);
-
-        if (u->host) {
-            ledger_settle(u, ledger_pir(u));
-        }
-        visit_upid(v, l, u);
+        visit_upid(v, l, g_ptr_array_index(l->by_number, i));
     }
     visit_end_list(v, NULL);
 }
@@ -149,12 +185,13 @@ static const char *const kind_names[] = {
     [LEDGER_ATTACH] = "attach",
     [LEDGER_QUIRK] = "quirk",
     [LEDGER_MARK] = "mark",
+    [LEDGER_WAKE] = "wake",
+    [LEDGER_UNSEEN] = "unseen",
 };
 
-static void visit_event(Visitor *v, int cpu, const LedgerEntry *entry)
+static void visit_event(Visitor *v, int64_t number, const LedgerEntry *entry)
 {
     const char *kind = kind_names[entry->kind];
-    int64_t number = cpu < LEDGER_DEVICES ? cpu : -1;
 
     visit_start_struct(v, NULL, NULL, 0, &error_abort);
     put(v, "time", entry->time);
@@ -175,7 +212,7 @@ static int oldest(UintrLedger *l, const uint64_t *told)
     int found = -1;
     int64_t time = INT64_MAX;
 
-    for (int i = 0; i < ARRAY_SIZE(l->cpu); i++) {
+    for (unsigned i = 0; i < l->rings; i++) {
         const LedgerCpu *c = &l->cpu[i];
 
         if (told[i] < c->written &&
@@ -190,18 +227,19 @@ static int oldest(UintrLedger *l, const uint64_t *told)
 static void visit_events(Visitor *v, const char *name, UintrLedger *l,
                          Error **errp)
 {
-    uint64_t told[ARRAY_SIZE(l->cpu)];
+    g_autofree uint64_t *told = g_new(uint64_t, l->rings);
     int cpu;
 
     if (!visit_start_list(v, name, NULL, 0, errp)) {
         return;
     }
-    for (cpu = 0; cpu < ARRAY_SIZE(l->cpu); cpu++) {
+    for (cpu = 0; cpu < l->rings; cpu++) {
         told[cpu] = l->cpu[cpu].written -
                     MIN(l->cpu[cpu].written, l->history);
     }
     while ((cpu = oldest(l, told)) >= 0) {
-        visit_event(v, cpu, &l->cpu[cpu].entries[told[cpu]++ % l->history]);
+        visit_event(v, cpu < l->rings - 1 ? cpu : -1,
+                    &l->cpu[cpu].entries[told[cpu]++ % l->history]);
     }
     visit_end_list(v, NULL);
 }
@@ -236,11 +274,14 @@ static void visit_cpus(Visitor *v, const char *name)
     visit_start_list(v, name, NULL, 0, &error_abort);
     CPU_FOREACH(cs) {
         bool halted = cs->halted;
+        bool x2apic = ledger_in_x2apic_mode(cs);
 
         visit_start_struct(v, NULL, NULL, 0, &error_abort);
         put(v, "cpu", cs->cpu_index);
         put(v, "rip", cpu_env(cs)->eip);
         visit_type_bool(v, "halted", &halted, &error_abort);
+        put(v, "apic-id", X86_CPU(cs)->apic_id);
+        visit_type_bool(v, "x2apic", &x2apic, &error_abort);
         visit_end_struct(v, NULL);
     }
     visit_end_list(v, NULL);

@@ -16,6 +16,8 @@
 #include "qemu/module.h"
 #include "qom/object_interfaces.h"
 #include "qapi/visitor.h"
+#include "hw/boards.h"
+#include "system/reset.h"
 #include "system/system.h"
 #include "system/tcg.h"
 #include "exec/cpu-common.h"
@@ -122,7 +124,7 @@ static void open_books(UintrLedger *l)
 {
     l->upids = g_hash_table_new(NULL, NULL);
     l->images = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    l->by_number = g_ptr_array_new_with_free_func(qemu_vfree);
+    l->by_number = g_ptr_array_new_with_free_func(ledger_free_upid);
     l->none = ledger_new_upid(l, NULL);
 }
 
@@ -133,7 +135,7 @@ static void forget(UintrLedger *l)
     g_clear_pointer(&l->by_number, g_ptr_array_unref);
     g_ptr_array_set_size(l->stalls, 0);
     g_ptr_array_set_size(l->waiting, 0);
-    for (int i = 0; i < ARRAY_SIZE(l->cpu); i++) {
+    for (unsigned i = 0; i < l->rings; i++) {
         LedgerEntry *entries = l->cpu[i].entries;
 
         l->cpu[i] = (LedgerCpu) { .entries = entries };
@@ -160,7 +162,18 @@ static void run_begins_or_ends(Notifier *notifier, void *data)
     }
 }
 
-/* The accelerator is known only now. */
+/* Their UIRR was nobody's affair before. */
+static void make_rings(UintrLedger *l)
+{
+    l->rings = current_machine->smp.max_cpus + 1;
+    l->cpu = g_new0(LedgerCpu, l->rings);
+    for (unsigned i = 0; i < l->rings; i++) {
+        l->cpu[i].entries = g_new0(LedgerEntry, l->history);
+        l->cpu[i].was_reset = true;
+    }
+}
+
+/* The accelerator and the number of CPUs are known only now. */
 static void machine_done(Notifier *notifier, void *data)
 {
     UintrLedger *l = container_of(notifier, UintrLedger, machine_done);
@@ -170,6 +183,7 @@ static void machine_done(Notifier *notifier, void *data)
                     "books stay empty");
     }
     l->exact = !qemu_tcg_mttcg_enabled();
+    make_rings(l);
     ledger_start_time();
     uintr_observe(&ledger_observer);
     if (l->stall_after) {
@@ -187,9 +201,6 @@ static void ledger_complete(UserCreatable *uc, Error **errp)
         return;
     }
     qemu_mutex_init(&l->lock);
-    for (int i = 0; i < ARRAY_SIZE(l->cpu); i++) {
-        l->cpu[i].entries = g_new0(LedgerEntry, l->history);
-    }
     open_books(l);
     uintr_ledger = l;
     ledger_watch_ram();
@@ -199,6 +210,28 @@ static void ledger_complete(UserCreatable *uc, Error **errp)
     qemu_add_machine_init_done_notifier(&l->machine_done);
     l->run.notify = run_begins_or_ends;
     runs_add_notifier(&l->run);
+    qemu_register_resettable(OBJECT(l));
+}
+
+/* ---- Resets ---- */
+
+static ResettableState *reset_state(Object *obj)
+{
+    return &UINTR_LEDGER(obj)->reset_state;
+}
+
+/* A snapshot brings other memory. */
+static void reset_hold(Object *obj, ResetType type)
+{
+    UintrLedger *l = UINTR_LEDGER(obj);
+
+    if (type != RESET_TYPE_SNAPSHOT_LOAD || l != uintr_ledger) {
+        return;
+    }
+    for (guint i = 0; i < l->by_number->len; i++) {
+        ledger_touch(g_ptr_array_index(l->by_number, i), UINT64_MAX,
+                     LEDGER_BY_RESET);
+    }
 }
 
 /* CPUs may be in an event just now: the books stay. */
@@ -233,9 +266,12 @@ static void ledger_finalize(Object *obj)
 static void ledger_class_init(ObjectClass *oc, void *data)
 {
     UserCreatableClass *ucc = USER_CREATABLE_CLASS(oc);
+    ResettableClass *rc = RESETTABLE_CLASS(oc);
 
     ucc->complete = ledger_complete;
     ucc->can_be_deleted = ledger_can_be_deleted;
+    rc->get_state = reset_state;
+    rc->phases.hold = reset_hold;
     object_class_property_add(oc, "history", "uint32", get_history,
                               set_history, NULL, NULL);
     object_class_property_add_str(oc, "report", get_report, set_report);
@@ -253,7 +289,9 @@ static const TypeInfo ledger_info = {
     .instance_init = ledger_init,
     .instance_finalize = ledger_finalize,
     .class_init = ledger_class_init,
-    .interfaces = (InterfaceInfo[]) { { TYPE_USER_CREATABLE }, { } },
+    .interfaces = (InterfaceInfo[]) {
+        { TYPE_USER_CREATABLE }, { TYPE_RESETTABLE_INTERFACE }, { }
+    },
 };
 
 static void register_types(void)

@@ -12,11 +12,13 @@
  * Senders and receiver write to counters of their own, without a lock; sums
  * do not depend on the order in which they arrive.  What others store into a
  * UPID is known by the difference: at each event while CPUs take turns, at
- * the moments when all of them stand still under MTTCG (L4).
+ * the moments when all of them stand still under MTTCG (L4).  A difference
+ * where nobody was seen to store is booked by nobody, and so does not add up.
  */
 #ifndef HW_UINTR_LEDGER_LEDGER_H
 #define HW_UINTR_LEDGER_LEDGER_H
 
+#include "hw/resettable.h"
 #include "qemu/notify.h"
 #include "qemu/thread.h"
 #include "qom/object.h"
@@ -27,21 +29,25 @@
 #define TYPE_UINTR_LEDGER "uintr-ledger"
 OBJECT_DECLARE_SIMPLE_TYPE(UintrLedger, UINTR_LEDGER)
 
-#define LEDGER_CPUS 64
-#define LEDGER_DEVICES LEDGER_CPUS  /* their place beside the CPUs' */
 #define LEDGER_ALIASES 4
+#define LEDGER_NESTED 8
 
-/* Who made a bit that no post made, or took one that nobody delivered. */
+/*
+ * Who made a bit that no post made, or took one that nobody delivered.  Of
+ * several who may have it was the first of these.
+ */
 typedef enum LedgerCause {
+    LEDGER_BY_QUIRK,        /* x-uintr-quirks */
     LEDGER_BY_STORE,        /* a guest's store into PIR */
     LEDGER_BY_DEVICE,       /* DMA into PIR */
     LEDGER_BY_WRMSR,        /* of UIRR */
     LEDGER_BY_XRSTORS,      /* of an image that holds other vectors */
     LEDGER_BY_OVERWRITING,  /* of an image that was never restored */
     LEDGER_BY_RESET,        /* of the CPU, or a snapshot */
-    LEDGER_BY_QUIRK,        /* x-uintr-quirks */
     LEDGER_BY_REMOVAL,      /* of the RAM that they were in */
+    LEDGER_BY_PEER,         /* another process that shares the memory */
     LEDGER_CAUSE__MAX,
+    LEDGER_BY_NOBODY = LEDGER_CAUSE__MAX,
 } LedgerCause;
 
 typedef enum LedgerKind {
@@ -62,6 +68,8 @@ typedef enum LedgerKind {
     LEDGER_ATTACH,
     LEDGER_QUIRK,
     LEDGER_MARK,
+    LEDGER_WAKE,            /* a CPU leaves HLT or MWAIT */
+    LEDGER_UNSEEN,          /* PIR or UIRR have changed, by nobody */
     LEDGER_KIND__MAX,
 } LedgerKind;
 
@@ -114,13 +122,19 @@ struct LedgerUpid {
     unsigned aliases;
     uint64_t linear[LEDGER_ALIASES];
     uint64_t expected;      /* PIR by the books, while CPUs take turns */
-    LedgerStore last_store;
+    LedgerStore last_store, last_to_pir;
     uint64_t stores;        /* to PIR */
+    uint64_t touched[LEDGER_CAUSE__MAX];    /* bits, since the last look */
+    bool met;               /* what was in PIR before is nobody's affair */
+    char *memory;           /* its name, if other processes may have it */
+    bool has_device;        /* which posts whoever's turn it is */
     int64_t attached;       /* WRMSR of IA32_UINTR_PD named it; 0: never */
     LedgerWait wait;
     uint64_t causes_injected[LEDGER_CAUSE__MAX];
     uint64_t causes_discarded[LEDGER_CAUSE__MAX];
     LedgerColumn stored_in, stored_out;
+    LedgerColumn unseen;    /* bits that nobody has made, less those taken */
+    LedgerColumn peer_in, peer_out;     /* of the stored ones */
     /* Either side writes to cache lines of its own. */
     struct {
         LedgerColumn posted, coalesced;
@@ -151,8 +165,16 @@ typedef struct LedgerIrq {
     bool blank;             /* all of the user-interrupt MSRs were 0 */
 } LedgerIrq;
 
+/* A handler that has not returned. */
+typedef struct LedgerHandler {
+    int64_t entered;
+    uint64_t address;
+    uint8_t vector;
+} LedgerHandler;
+
 typedef struct LedgerCpu {
     uint64_t rr;            /* UIRR by the books */
+    bool was_reset;         /* so UIRR may have changed */
     LedgerUpid *owner[UINTR_VECTORS];
     LedgerImage *copy;      /* where the same vectors were saved */
     uint64_t ghosts;        /* saved, and restored on another CPU since */
@@ -163,9 +185,8 @@ typedef struct LedgerCpu {
     int64_t took_at;
     int64_t dropped_at;     /* a notification that was not processed; why */
     const char *dropped_why;
-    int64_t entered;        /* a handler, which has not returned; or 0 */
-    uint64_t handler;
-    uint8_t handled;
+    LedgerHandler inside[LEDGER_NESTED];    /* the first ones */
+    unsigned depth;         /* how many there are */
     uint32_t bitten;        /* by which quirks; each is told of once */
     bool was_enabled;       /* CR4.UINTR has been seen set */
     uint64_t progress;      /* of UIRR: deliveries, other values */
@@ -192,7 +213,9 @@ struct UintrLedger {
     GPtrArray *by_number;
     GHashTable *images;     /* host address -> LedgerImage */
     LedgerUpid *none;       /* vectors of no UPID */
-    LedgerCpu cpu[LEDGER_CPUS + 1];
+    unsigned rings;         /* one for each CPU, the last one for devices */
+    LedgerCpu *cpu;
+    ResettableState reset_state;
 };
 
 /* The one there is, or null. */
@@ -206,9 +229,16 @@ typedef struct LedgerLine {
 } LedgerLine;
 
 LedgerUpid *ledger_new_upid(UintrLedger *l, void *host);
+void ledger_free_upid(void *upid);
 LedgerUpid *ledger_upid(UintrLedger *l, LedgerCpu *c, void *host);
 /* All CPUs stand still, or it is one of those that take turns. */
-void ledger_settle(LedgerUpid *u, uint64_t pir);
+void ledger_settle(UintrLedger *l, LedgerUpid *u, uint64_t pir);
+/* This may have changed these bits of PIR since the last look. */
+void ledger_touch(LedgerUpid *u, uint64_t bits, LedgerCause cause);
+/* The first event has found this in PIR. */
+void ledger_meet(LedgerUpid *u, uint64_t pir);
+/* A look has found PIR as it is by the books. */
+void ledger_seen(LedgerUpid *u);
 /* Its memory is there for the last time. */
 void ledger_lose(LedgerUpid *u);
 uint64_t ledger_pir(const LedgerUpid *u);
@@ -225,6 +255,7 @@ void ledger_discard(LedgerUpid *u, int vector, LedgerCause cause);
 
 /* The UPID that IA32_UINTR_PD of this CPU names, if there are books of it. */
 LedgerUpid *ledger_running(UintrLedger *l, CPUState *cs);
+bool ledger_in_x2apic_mode(CPUState *cs);
 
 /* ---- observe.c ---- */
 
@@ -237,6 +268,8 @@ void ledger_forget_copy(LedgerCpu *c, int vector);
 /* UIRR of @c is replaced: by @rr, of the image at @host if not null. */
 void ledger_replace(UintrLedger *l, LedgerCpu *c, uint64_t rr, void *host,
                     LedgerCause cause);
+/* UIRR of @cs is @rr, whatever the books say: in its thread, or it stands. */
+void ledger_catch_up(UintrLedger *l, CPUState *cs, uint64_t rr);
 /* That memory goes away. */
 void ledger_lose_images(UintrLedger *l, const void *host, size_t size);
 
@@ -278,6 +311,9 @@ void ledger_begin(LedgerWait *began, int64_t now, uint64_t progress);
 /* A quirk has destroyed vectors: that is known at once. */
 void ledger_bitten(UintrLedger *l, CPUState *cs, LedgerUpid *u,
                    const UintrBite *bite, int64_t now);
+/* PIR, or UIRR of @cs if not null, has changed by nobody: the same. */
+void ledger_unseen(UintrLedger *l, CPUState *cs, LedgerUpid *u,
+                   uint64_t vectors);
 
 /* ---- cause.c: why ---- */
 
@@ -290,6 +326,9 @@ typedef struct LedgerFinding {
 
 LedgerFinding ledger_ask_upid(UintrLedger *l, LedgerUpid *u, uint64_t low,
                               uint64_t pir);
+/* The same of a machine that goes on no more: so a task stays switched off. */
+LedgerFinding ledger_ask_at_end(UintrLedger *l, LedgerUpid *u, uint64_t low,
+                                uint64_t pir);
 LedgerFinding ledger_ask_cpu(UintrLedger *l, CPUState *cs);
 
 /* ---- inspect.c ---- */

@@ -2,6 +2,7 @@
 /* Events of user interrupts, booked. Runs in the thread of the CPU at hand. */
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
+#include "qemu/bitops.h"
 #include "hw/core/cpu.h"
 #include "target/i386/uintr/where.h"
 #include "ledger.h"
@@ -41,8 +42,13 @@ static void name_it(LedgerUpid *u, uint64_t linear)
 /* While CPUs take turns, PIR as an event found it shows what others did. */
 static void look(LedgerUpid *u, uint64_t pir)
 {
-    if (uintr_ledger->exact && u->host && pir != u->expected) {
-        ledger_settle(u, pir);
+    if (!uintr_ledger->exact || !u->host || u->has_device) {
+        return;
+    }
+    if (pir != u->expected) {
+        ledger_settle(uintr_ledger, u, pir);
+    } else {
+        ledger_seen(u);
     }
 }
 
@@ -87,6 +93,10 @@ static void on_post(const UintrPost *post)
         return;
     }
     name_it(u, post->linear);
+    if (!post->cpu) {
+        u->has_device = true;
+    }
+    ledger_meet(u, post->old.pir);
     look(u, post->old.pir);
     qatomic_inc(&u->sender.posted[post->vector]);
     if (post->old.pir & bit) {
@@ -116,12 +126,9 @@ static void take_vector(LedgerCpu *c, LedgerUpid *u, int vector)
     }
 }
 
-/* A reset does not say that it has emptied UIRR. */
-static void catch_up(LedgerCpu *c, uint64_t rr)
+static void catch_up(CPUX86State *env, uint64_t rr)
 {
-    if (c->rr != rr) {
-        ledger_replace(uintr_ledger, c, rr, NULL, LEDGER_BY_RESET);
-    }
+    ledger_catch_up(uintr_ledger, env_cpu(env), rr);
 }
 
 static void on_take(CPUX86State *env, const UintrTake *take)
@@ -129,8 +136,9 @@ static void on_take(CPUX86State *env, const UintrTake *take)
     LedgerCpu *c = books_of(env);
     LedgerUpid *u = ledger_upid(uintr_ledger, c, take->host);
 
-    catch_up(c, take->rr);
+    catch_up(env, take->rr);
     name_it(u, env->uintr.pd);
+    ledger_meet(u, take->pir);
     look(u, take->pir);
     for (uint64_t left = take->pir; left; left &= left - 1) {
         take_vector(c, u, ctz64(left));
@@ -146,11 +154,20 @@ static void on_take(CPUX86State *env, const UintrTake *take)
     }
 }
 
+/* One handler may interrupt another, by STUI. */
+static void enter(LedgerCpu *c, LedgerHandler handler)
+{
+    if (c->depth < LEDGER_NESTED) {
+        c->inside[c->depth] = handler;
+    }
+    c->depth++;
+}
+
 static void on_deliver(CPUX86State *env, uint8_t vector)
 {
     LedgerCpu *c = books_of(env);
 
-    catch_up(c, env->uintr.rr);
+    catch_up(env, env->uintr.rr);
     if (c->ghosts >> vector & 1) {      /* twice, then: here it is made up */
         c->owner[vector] = uintr_ledger->none;
         ledger_inject(uintr_ledger->none, vector, LEDGER_BY_XRSTORS);
@@ -160,14 +177,17 @@ static void on_deliver(CPUX86State *env, uint8_t vector)
     ledger_forget_copy(c, vector);
     c->rr &= ~(1ULL << vector);
     c->progress++;
-    c->handler = env->uintr.handler;
-    c->handled = vector;
-    c->entered = note(env, LEDGER_DELIVER, c->owner[vector], vector, c->rr);
+    enter(c, (LedgerHandler) {
+        .entered = note(env, LEDGER_DELIVER, c->owner[vector], vector, c->rr),
+        .address = env->uintr.handler, .vector = vector,
+    });
 }
 
 static void on_uiret(CPUX86State *env)
 {
-    books_of(env)->entered = 0;
+    LedgerCpu *c = books_of(env);
+
+    c->depth -= !!c->depth;
     note(env, LEDGER_UIRET, NULL, 0, env->uintr.rr);
 }
 
@@ -181,11 +201,11 @@ static void on_replace(CPUX86State *env, uint64_t old_rr, UintrReplaced how,
     };
     LedgerCpu *c = books_of(env);
 
-    catch_up(c, old_rr);
+    catch_up(env, old_rr);
     ledger_replace(uintr_ledger, c, env->uintr.rr, image, by[how].cause);
     c->progress++;
     if (how == UINTR_REPLACED_XRSTORS) {
-        c->entered = 0;         /* by another task, perhaps */
+        c->depth = 0;           /* of another task, perhaps */
     }
     note(env, by[how].kind, NULL, 0, env->uintr.rr);
 }
@@ -194,9 +214,15 @@ static void on_save(CPUX86State *env, void *image)
 {
     LedgerCpu *c = books_of(env);
 
-    catch_up(c, env->uintr.rr);
+    catch_up(env, env->uintr.rr);
     ledger_save(uintr_ledger, c, image);
     note(env, LEDGER_SAVE, NULL, 0, env->uintr.rr);
+}
+
+/* INIT gives UIRR back, a snapshot another one: the next event shows it. */
+static void on_reset(CPUX86State *env)
+{
+    books_of(env)->was_reset = true;
 }
 
 static void on_lost(CPUState *sender, UintrLoss why)
@@ -256,22 +282,38 @@ static void on_attach(CPUX86State *env)
     }
 }
 
+/* It reaches into PIR. */
+static uint64_t bits_of_pir(const UintrStore *store)
+{
+    unsigned end = MIN(store->offset + store->size, sizeof(UintrUpid));
+    unsigned start = MAX(store->offset, UPID_PIR_OFFSET);
+
+    return end > start ? MAKE_64BIT_MASK((start - UPID_PIR_OFFSET) * 8,
+                                         (end - start) * 8) : 0;
+}
+
 static void on_store(const UintrStore *store)
 {
     UintrLedger *l = uintr_ledger;
     LedgerUpid *u = ledger_upid(l, ledger_cpu(l, store->cpu), store->host);
 
+    ledger_meet(u, 0);
     u->last_store = (LedgerStore) {
         .rip = store->rip, .cpu = store->cpu ? store->cpu->cpu_index : -1,
         .offset = store->offset, .size = store->size, .seen = true,
     };
     if (store->offset + store->size > UPID_PIR_OFFSET) {
         qatomic_inc(&u->stores);
+        ledger_touch(u, bits_of_pir(store),
+                     store->cpu ? LEDGER_BY_STORE : LEDGER_BY_DEVICE);
     }
     u->last_store.time = ledger_write(l, store->cpu, (LedgerEntry) {
         .rip = store->rip, .value = store->offset, .upid = u,
         .kind = LEDGER_STORE,
     })->time;
+    if (bits_of_pir(store)) {
+        u->last_to_pir = u->last_store;
+    }
 }
 
 static void on_quirk(CPUX86State *env, const UintrBite *bite)
@@ -281,6 +323,7 @@ static void on_quirk(CPUX86State *env, const UintrBite *bite)
     LedgerUpid *u = ledger_upid(l, c, bite->host);
     int64_t time = note(env, LEDGER_QUIRK, u, 0, bite->vectors);
 
+    ledger_touch(u, bite->vectors, LEDGER_BY_QUIRK);
     if (!(c->bitten & (1u << bite->number))) {
         c->bitten |= 1u << bite->number;
         ledger_bitten(l, env_cpu(env), u, bite, time);
@@ -293,6 +336,11 @@ static void on_mark(CPUState *cpu, uint8_t number, uint64_t value)
         .value = value, .kind = LEDGER_MARK, .vector = number,
         .rip = cpu ? uintr_rip_of(cpu_env(cpu), cpu->mem_io_pc) : 0,
     });
+}
+
+static void on_wake(CPUX86State *env)
+{
+    note(env, LEDGER_WAKE, NULL, 0, 0);
 }
 
 const UintrObserver ledger_observer = {
@@ -308,6 +356,8 @@ const UintrObserver ledger_observer = {
     .replace = on_replace,
     .save = on_save,
     .attach = on_attach,
+    .reset = on_reset,
+    .wake = on_wake,
     .store = on_store,
     .quirk = on_quirk,
     .mark = on_mark,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which receiver does a CPU run? */
+/* Which receiver does a CPU run, and how does it read NDST? */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
@@ -7,6 +7,7 @@
 #include "exec/cpu-common.h"
 #include "exec/memory.h"
 #include "hw/core/cpu.h"
+#include "hw/i386/apic_internal.h"
 #include "ledger.h"
 
 /* As a debugger looks at memory: nothing is changed, nothing faults. */
@@ -36,4 +37,11 @@ LedgerUpid *ledger_running(UintrLedger *l, CPUState *cs)
     QEMU_LOCK_GUARD(&l->lock);
 
     return host ? g_hash_table_lookup(l->upids, host) : NULL;
+}
+
+bool ledger_in_x2apic_mode(CPUState *cs)
+{
+    APICCommonState *apic = (APICCommonState *)X86_CPU(cs)->apic_state;
+
+    return apic && (apic->apicbase & MSR_IA32_APICBASE_EXTD);
 }

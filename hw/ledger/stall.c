@@ -5,7 +5,8 @@
  * A UPID waits while PIR or ON is set.  Notifications, takes and stores to PIR
  * are its progress; that more vectors are posted is not.  UIRR of a CPU waits
  * while it is not 0; deliveries and other values are its progress.  Only what
- * has waited through two looks without any is asked why, and only once.
+ * has waited through two looks without any is asked why, and only once.  RAM
+ * with bits set that a UPID must not have is one no more.
  */
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
@@ -62,12 +63,17 @@ static uint64_t low_of(const LedgerUpid *u)
     return le64_to_cpu(qatomic_read((uint64_t *)u->host));
 }
 
+static bool upid_waits(const LedgerUpid *u)
+{
+    uint64_t low = low_of(u);
+
+    return !(low & UPID_LOW_RESERVED) && (ledger_pir(u) || (low & UPID_ON));
+}
+
 static bool upid_too_long(UintrLedger *l, LedgerUpid *u, int64_t now)
 {
-    return u->host &&
-           too_long(l, &u->wait, &u->sender.began,
-                    ledger_pir(u) || (low_of(u) & UPID_ON),
-                    ledger_progress(u), now);
+    return u->host && too_long(l, &u->wait, &u->sender.began, upid_waits(u),
+                               ledger_progress(u), now);
 }
 
 static bool cpu_too_long(UintrLedger *l, CPUState *cs, int64_t now)
@@ -199,6 +205,31 @@ void ledger_bitten(UintrLedger *l, CPUState *cs, LedgerUpid *u,
     }, now);
 }
 
+/* What nobody has done is the emulator's doing, or comes from outside. */
+static char *unseen_in_words(CPUState *cs)
+{
+    return cs ? g_strdup_printf("UIRR of CPU %d has changed", cs->cpu_index) :
+           g_strdup("PIR has changed");
+}
+
+void ledger_unseen(UintrLedger *l, CPUState *cs, LedgerUpid *u,
+                   uint64_t vectors)
+{
+    g_autofree char *what = unseen_in_words(cs);
+    LedgerWait nobody = {
+        .since = ledger_write(l, current_cpu, (LedgerEntry) {
+            .value = vectors, .upid = u, .kind = LEDGER_UNSEEN,
+        })->time,
+    };
+
+    found(l, &nobody, u, vectors, (LedgerFinding) {
+        .cause = UINTR_STALL_CAUSE_UNSEEN, .cpu = cs ? cs->cpu_index : -1,
+        .message = g_strdup_printf("%s with nobody seen to change it: a bug "
+                                   "of the emulator, unless something outside "
+                                   "of it writes to this memory", what),
+    }, nobody.since);
+}
+
 /* ---- looking ---- */
 
 static bool look_at_upid(UintrLedger *l, LedgerUpid *u, int64_t now)
@@ -261,7 +292,7 @@ void ledger_list_waiting(UintrLedger *l, int64_t now)
 
         if (u->wait.waiting && !u->wait.stall) {
             still(l, &u->wait, u, ledger_pir(u),
-                  ledger_ask_upid(l, u, low_of(u), ledger_pir(u)), now);
+                  ledger_ask_at_end(l, u, low_of(u), ledger_pir(u)), now);
         }
     }
     CPU_FOREACH(cs) {

@@ -124,6 +124,19 @@ static void test_uinv_mismatch(void)
     expect_irq();
 }
 
+/* A kernel's own handler takes PIR and leaves ON as it is. */
+static void test_by_hand(void)
+{
+    begin();
+    wrmsr(UINTR_MSR_MISC, misc(0, 0));
+    trap_handle(NV, irq_count);
+    post();
+    irq_window();
+    recv_upid->pir = 0;
+    post();
+    wait_long();
+}
+
 static void test_cr4_off(void)
 {
     begin();
@@ -189,6 +202,33 @@ static void test_stale_ndst(void)
     smp_wait(1);
     post();
     irq_window();
+    wait_long();
+}
+
+/* The same, and SN is set only then: that is not what has lost it. */
+static void test_sn_behind(void)
+{
+    begin();
+    uintr_receiver(UI_RECORD, &other_upid, NV);
+    upid_init(&other_upid, NV, apic_id());
+    smp_run(1, receive_here, (uint64_t)recv_upid);
+    smp_wait(1);
+    post();
+    irq_window();
+    recv_upid->low |= UPID_SN;
+    wait_long();
+}
+
+/* No CPU runs the receiver; that of NDST has another, with the same UINV. */
+static void test_stolen(void)
+{
+    begin();
+    uintr_receiver(UI_RECORD, &other_upid, NV);
+    upid_init(&other_upid, NV, apic_id());
+    uintr_sender(table, 1);
+    post();
+    irq_window();
+    CHECK(recv_upid->low & UPID_ON);
     wait_long();
 }
 
@@ -281,6 +321,28 @@ static void test_no_uiret(void)
     wait_long();
 }
 
+/* In the handler another one comes and returns: the first one has not. */
+CODE(stall_nest,
+    "btsq $0, stall_nested(%rip); jc 2f; " STUI_BYTES "\n"
+    "1: pause; testq $1, stall_inner(%rip); jz 1b; " CLUI_BYTES "; jmp 1b\n"
+    "2: movq $1, stall_inner(%rip); lea 8(%rsp), %rsp\n" UIRET_BYTES);
+volatile uint64_t stall_nested, stall_inner;
+
+static void test_nested(void)
+{
+    begin();
+    handler = USER((const void *)stall_nest);
+    smp_run(1, spin_here, (uint64_t)recv_upid);
+    delay(LONGER / 100);
+    post();
+    CHECK(WAIT_FOR(!recv_upid->pir));
+    post();
+    CHECK(WAIT_FOR(stall_inner));
+    delay(LONGER / 100);
+    post();
+    wait_long();
+}
+
 /* Under icount CPU 1 has no turn while this one computes. */
 static void test_no_turn(void)
 {
@@ -319,10 +381,13 @@ const struct test tests[] = {
     { "on-set", test_on_set },
     { "reused", test_reused },
     { "uinv-mismatch", test_uinv_mismatch },
+    { "by-hand", test_by_hand },
     { "cr4-off", test_cr4_off },
     { "cr4-never-set", test_cr4_never_set, 2 },
     { "state-lost", test_state_lost },
     { "stale-ndst", test_stale_ndst, 2 },
+    { "sn-behind", test_sn_behind, 2 },
+    { "stolen", test_stolen },
     { "ndst-format", test_ndst_format, 2 },
     { "lost", test_lost },
     { "peer-gone", test_peer_gone },
@@ -330,6 +395,7 @@ const struct test tests[] = {
     { "dropped", test_dropped },
     { "uif-clear", test_uif_clear },
     { "no-uiret", test_no_uiret, 2 },
+    { "nested", test_nested, 2 },
     { "not-in-user-mode", test_not_in_user_mode },
     {}
 };
