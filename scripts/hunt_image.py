@@ -13,10 +13,12 @@ import subprocess
 import tempfile
 import time
 
+from complaint import complaint_of_books
 from guestrun import ICOUNT
 
 CONSOLE = "console.txt"
-PROMPT = r"^\S*[#$>] \Z"
+# "# ", "me@host:~$ ", "/ # " as BusyBox has it, "[me@host ~]$ " as Fedora.
+PROMPT = r"^(?:\[\S+ \S+\]|[/~]\S* |\S*)[#$>] \Z"
 LOOK_SECONDS = 0.01
 END_SECONDS = 10                # for the reports
 CUTS = ["-accel", "-icount", "-rtc", "-seed", "-serial", "-display", "-enable-kvm"]
@@ -135,7 +137,7 @@ class GuestRuns:
         typed = o.type.replace(",", ",,")
         words += ["-loadvm", o.snapshot, "-object", f"uintr-ledger,id=ledger,report={books}",
                   "-object", f"uintr-schedule,id=schedule,console=console,input={typed},"
-                  f"report={report}" + schedule.option(self.points)]
+                  f"report={report}" + schedule.option()]
         return words
 
     def execute(self, schedule, books, report):
@@ -183,12 +185,11 @@ class GuestRuns:
             return f"QEMU ended with {status}: {said.strip()}"
         if complaint is None:
             return f"the console says nothing of both in {self.options.limit} s"
-        stalls = books.get("stalls", [])
-        return f"the ledger has a stall: {stalls[0]}" if stalls else ""
+        return complaint_of_books(books)
 
-    def schedules(self):
+    def schedules(self, points):
         cpus = cpus_of(self.options.words)
-        for schedule in super().schedules():
+        for schedule in super().schedules(points):
             yield dataclasses.replace(schedule, noise=draw_noise(schedule.seed, cpus))
 
     def calmer(self, schedule, run):
@@ -222,4 +223,4 @@ class GuestRuns:
     def settings(self):
         o = self.options
         words = ["--shift", str(o.shift), "--limit", str(o.limit)]
-        return words + (["--elf", o.elf] if o.elf else []) + ["--", *o.words]
+        return words + (["--elf", o.elf] if o.elf else []) + self.emulator() + ["--", *o.words]

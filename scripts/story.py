@@ -1,144 +1,270 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What became of a post that was lost, told from the ledger's report (docs/ledger.md)."""
-import bisect
-import os
-import re
-import subprocess
-
 ON, SN = 1, 2
 NV_SHIFT = 16
-USER_OFFSET = 0x8000000000      # payloads: ring 3's view of the same code
+NDST_SHIFT = 32
+XAPIC_SHIFT = 8
 TOLD = 14                       # events of a story, at most
 
 # A cause has one name; each names the step that should have been another.
 CAUSES = {
     "nothing-posted": "nothing is missing by the books: whoever waits was not posted to, or "
                       "nobody woke it",
+    "slept-through": "nothing is missing by the books, but a CPU slept until something else woke "
+                     "it, and nobody posted to it: whoever has a reply looks whether somebody "
+                     "sleeps, whoever sleeps says so before the last look",
+    "forgotten": "the post is older than the events that the ledger has kept: give it a larger "
+                 "history",
+    "injected": "nobody has posted it: the bit was set by a store or a WRMSR",
+    "cleared": "PIR was cleared by a store behind the post",
     "sn-left": "SN was set, so nothing was sent, and whoever cleared SN did not look at PIR",
-    "still-off": "SN was set, so nothing was sent, and it still is: the task stays off, or is gone",
+    "still-off": "SN was set, so nothing was sent, and it still is: the task was not switched on "
+                 "again, or is gone",
     "on-cleared-late": "ON was still set, so nothing was sent, and it was cleared behind the post",
-    "on-left": "ON was set already, so nothing was sent, with no notification on its way",
+    "on-left": "ON was set by a store, so nothing was sent, with no notification on its way",
     "stale-ndst": "the notification went where NDST said, and the task was elsewhere",
     "early-ndst": "the notification went where NDST said, and the task was not there yet",
     "uinv-cleared": "the notification came when UINV was no longer armed, and went to the IDT",
+    "uinv-mismatch": "the notification came while UINV was another vector, and went to the IDT",
     "notification-lost": "the notification reached nobody",
+    "dropped": "the CPU took the notification and could not reach the UPID",
+    "not-taken": "the notification was sent, and its CPU has not taken it",
     "uirr-overwritten": "the vector was in UIRR, and UIRR was written over",
-    "uif-clear": "the vector is in UIRR and waits for UIF",
-    "in-flight": "the notification was sent and not taken",
-    "stray": "what was posted to the task before is delivered after the UPID was handed out anew",
+    "saved": "the vector is in the saved state of a task that was not switched on again",
+    "in-uirr": "the vector is in UIRR and was not delivered",
+    "stray": "what was posted before IA32_UINTR_PD was set to this UPID is delivered behind it: if "
+             "another task had it before, clear a UPID when it is handed out",
 }
+# What the ledger knows of a vector that waits, while the events say only that it does.
+VAGUE = ["not-taken", "in-uirr", "forgotten"]
+# Of what the ledger has found, what is certain comes first.
+CERTAIN = ["stalls", "waiting"]
+LAST = "switched-off"           # a task may well be
 
 
-class Symbols:
-    """Function and offset of an address, by the ELF file beside the image."""
-
-    def __init__(self, image):
-        self.found = []
-        elf = re.sub(r"\.bin$", ".elf", image)
-        if os.path.exists(elf):
-            text = subprocess.run(["nm", elf], stdout=subprocess.PIPE, check=True).stdout.decode()
-            self.found = sorted((int(m[1], 16), m[2]) for m in
-                                re.finditer(r"^(\w+) [tT] (\S+)$", text, re.M))
-
-    def name(self, rip):
-        rip &= ~USER_OFFSET
-        at = bisect.bisect(self.found, (rip, "~")) - 1
-        if at < 0:
-            return f"{rip:#x}"
-        start, name = self.found[at]
-        return f"{name}+{rip - start:#x}"
+def bits(mask):
+    return [n for n in range(64) if mask >> n & 1]
 
 
 class Story:
     def __init__(self, report, symbols):
-        self.books, self.events, self.symbols = report["books"], report["events"], symbols
+        self.books = {upid.get("number", n): upid for n, upid in enumerate(report["books"])}
+        self.events, self.symbols = report["events"], symbols
         self.cpus = report.get("cpus", [])
-        self.upid, self.vector = self.find_lost()
+        found = [f for part in CERTAIN for f in report.get(part, []) if "over" not in f]
+        self.findings = sorted(found, key=lambda f: f["cause"] == LAST)
+        self.upid = self.vector = None
 
-    def find_lost(self):
-        """UPID and vector that something is left of, or was thrown away of."""
+    # ---- which vector of which UPID ----
+
+    def candidates(self):
+        """What the ledger has found to wait, then what is left, then what was thrown away."""
+        for finding in self.findings:
+            for vector in bits(finding["vectors"]) or self.posted_last(finding["upid"]):
+                yield finding["upid"], vector
         for column in "pending", "discarded":
-            for number, upid in enumerate(self.books):
+            for number, upid in self.books.items():
                 for line in upid["vectors"]:
                     if line[column]:
-                        return upid.get("number", number), line["vector"]
-        return None, None
+                        yield number, line["vector"]
+
+    def posted_last(self, upid):
+        posts = [e["vector"] for e in self.events if e["event"].startswith("post") and
+                 e.get("upid") == upid]
+        return posts[-1:]
+
+    def counted(self, column):
+        return sum(line[column] for line in self.books.get(self.upid, {"vectors": []})["vectors"]
+                   if line["vector"] == self.vector)
+
+    def finding(self):
+        return next((f for f in self.findings if f["upid"] == self.upid and
+                     (f["vectors"] >> self.vector & 1 or not f["vectors"])), None)
 
     def is_post(self, event):
-        return event["event"] in ("post", "post-sent") and event.get("upid") == self.upid and \
+        return event["event"] in ("post", "post-sent") and self.is_ours(event) and \
             event["vector"] == self.vector
 
+    def is_ours(self, event):
+        return event.get("upid") == self.upid
+
+    def has_vector(self, event):
+        return event["value"] >> self.vector & 1
+
+    # ---- why ----
+
     def cause(self):
-        """A name of CAUSES, and the events it was read from."""
+        """A name of CAUSES or of the ledger, the events it was read from, a sentence."""
+        for self.upid, self.vector in self.candidates():
+            found = self.cause_of_vector()
+            if found:
+                return self.in_the_ledgers_words(*found)
+        name, events = self.cause_delivered()
+        return name, events, CAUSES[name]
+
+    def in_the_ledgers_words(self, name, events):
+        finding = self.finding()
+        if name in VAGUE and finding:
+            return finding["cause"], events, finding["message"]
+        words = CAUSES[name]
+        target = self.target(events[0]) if name in ("still-off", "not-taken") else None
+        for cpu in self.cpus:
+            if cpu["cpu"] == target:
+                words += f"; CPU {target}, where NDST leads, " + self.place(cpu)
+        return name, events, words
+
+    def cause_of_vector(self):
+        """None if all of its posts have arrived, as far as is known."""
         posts = [i for i, event in enumerate(self.events) if self.is_post(event)]
-        if self.upid is None or not posts:
-            return self.cause_delivered()
-        post = self.events[posts[-1]]
-        after = self.events[posts[-1] + 1:]
-        if self.taken_by_hand(post, after):
-            return "nothing-posted", []
-        take = next((i for i, e in enumerate(after) if e["event"] == "take" and
-                     e.get("upid") == self.upid and e["value"] >> self.vector & 1), None)
+        for i in reversed(posts):
+            found = self.cause_of_post(self.events[i], self.events[i + 1:])
+            if found:
+                return found
+        if posts or not (self.counted("pending") or self.finding()):
+            return None
+        return ("forgotten" if self.counted("posted") else "injected"), []
+
+    def cause_of_post(self, post, after):
+        take = next((i for i, e in enumerate(after) if e["event"] == "take" and self.is_ours(e) and
+                     self.has_vector(e)), None)
         if take is not None:
-            return self.cause_in_uirr(post, after[take:])
+            return self.cause_in_uirr(post, after[take], after[take + 1:])
+        if not self.counted("pending"):
+            cleared = self.stores(after, 8)[:1]
+            return ("cleared", [post, *cleared]) if cleared and \
+                not self.taken_by_hand(post, after) else None
         if post["event"] == "post":
             return self.cause_unsent(post, after)
         return self.cause_sent(post, after)
 
     def taken_by_hand(self, post, after):
         """By a kernel's own handler: to the books, PIR was thrown away."""
-        idt = next((i for i, e in enumerate(after) if e["event"] == "to-idt" and
-                    e["vector"] == post["value"] >> NV_SHIFT & 0xff), None)
-        return idt is not None and any(e["cpu"] == after[idt]["cpu"]
-                                       for e in self.stores(after[idt:], 8))
+        idt = self.to_idt(post, after)
+        return idt and any(e["cpu"] == idt["cpu"]
+                           for e in self.stores(after[after.index(idt):], 8))
+
+    def cause_in_uirr(self, post, take, after):
+        """UIRR goes from CPU to CPU with the task, by XSAVES or by a kernel's own hand."""
+        cpu, gone, saved = take["cpu"], None, False
+        for e in after:
+            kind = e["event"]
+            if kind == "deliver" and self.is_ours(e) and e["vector"] == self.vector:
+                return None
+            if kind == "take" and cpu is None and self.is_ours(e) and self.has_vector(e):
+                break           # of a later post
+            if kind == "save" and e["cpu"] == cpu and self.has_vector(e):
+                saved = True
+            elif kind in ("wrmsr", "restore") and cpu is None and self.has_vector(e):
+                cpu, saved = e["cpu"], False
+            elif kind in ("wrmsr", "restore") and e["cpu"] == cpu and not self.has_vector(e):
+                cpu, gone = None, e
+        if cpu is not None:
+            return "in-uirr", [post, take]
+        return ("saved" if saved else "uirr-overwritten"), [post, take, gone]
+
+    def stores(self, after, *offsets):
+        return [e for e in after if e["event"] == "store" and self.is_ours(e) and
+                e["value"] in offsets]
+
+    def cause_unsent(self, post, after):
+        stores = self.stores(after, 0)[:1]
+        if post["value"] & SN:
+            return ("sn-left" if stores else "still-off"), [post, *stores]
+        if stores:
+            return "on-cleared-late", [post, *stores]
+        return self.cause_of_on(post)
+
+    def cause_of_on(self, post):
+        """Of the notification that ON stands for: the last one that was sent, unless it was taken."""
+        before = self.events[:self.events.index(post)]
+        for i in range(len(before) - 1, -1, -1):
+            event = before[i]
+            if event["event"] == "post-sent" and self.is_ours(event):
+                return self.cause_sent(event, self.events[i + 1:])
+            if self.is_ours(event) and (event["event"] == "take" or self.stores([event], 0)):
+                return "on-left", [event, post]
+        return "forgotten", [post]
+
+    # ---- what became of a notification ----
+
+    def target(self, post):
+        """The CPU that NDST leads to, as the sender reads it."""
+        ndst = post["value"] >> NDST_SHIFT
+        of_sender = [c for c in self.cpus if c["cpu"] == post["cpu"]] or self.cpus[:1]
+        x2apic = any(c.get("x2apic") for c in of_sender)
+        apic_id = ndst if x2apic else ndst >> XAPIC_SHIFT & 0xff
+        return next((c["cpu"] for c in self.cpus if c.get("apic-id", c["cpu"]) == apic_id), None)
+
+    def to_idt(self, post, after):
+        nv, target = post["value"] >> NV_SHIFT & 0xff, self.target(post)
+        return next((e for e in after if e["event"] == "to-idt" and e["vector"] == nv and
+                     e["cpu"] == target), None)
+
+    def cause_sent(self, post, after):
+        """As far as the next one that was sent."""
+        end = next((i for i, e in enumerate(after) if e["event"] == "post-sent" and
+                    self.is_ours(e)), len(after))
+        target, window = self.target(post), after[:end]
+        for e in window:
+            if e["event"] == "lost" and e["cpu"] == post["cpu"] and self.is_ours(e):
+                return "notification-lost", [post, e]
+            if e["cpu"] == target and e["event"] == "dropped":
+                return "dropped", [post, e]
+            if e["cpu"] == target and e["event"] == "take":
+                return "stale-ndst", [post, e]      # for another UPID
+            if e is self.to_idt(post, window):
+                return self.cause_to_idt(post, e, after)
+        return "not-taken", [post]
+
+    def cause_to_idt(self, post, idt, after):
+        moved = [e for e in self.stores(after, 4) if e["cpu"] != idt["cpu"]]
+        told = self.stores(self.events[:self.events.index(post)], 4)[-1:]
+        if moved:
+            return "stale-ndst", [post, idt, moved[0]]
+        if told and told[0]["cpu"] != idt["cpu"]:
+            return "early-ndst", told + [post, idt]
+        return ("uinv-mismatch" if idt["value"] else "uinv-cleared"), [post, idt]
+
+    # ---- nothing is left ----
 
     def cause_delivered(self):
-        """Nothing is left: was something delivered to somebody else than it was posted for? Then
-        SN was set and the UPID handed out in between."""
+        return self.find_stray() or self.find_sleeper() or ("nothing-posted", [])
+
+    def find_stray(self):
+        """Posted to one owner of a UPID, delivered to the next."""
         for i, post in enumerate(self.events):
             if post["event"] not in ("post", "post-sent"):
                 continue
             self.upid, self.vector = post["upid"], post["vector"]
-            after = self.events[i + 1:]
-            delivered = next((e for e in after if e["event"] == "deliver" and
-                              e.get("upid") == self.upid and e["vector"] == self.vector), None)
-            stores = [e for e in self.stores(after, 0) if delivered and
-                      e["time"] < delivered["time"]]
-            steps = stores[:1 if post["value"] & SN else 2]
-            if steps and (post["value"] & SN or len(steps) == 2):
-                return "stray", [post, *steps, delivered]
-        return "nothing-posted", []
+            steps = [post]
+            for e in self.events[i + 1:]:
+                if self.is_ours(e) and e["event"] == "attach":
+                    steps.append(e)
+                elif self.is_post(e) or self.stores([e], 8):
+                    break
+                elif self.is_ours(e) and e["event"] == "deliver" and e["vector"] == self.vector:
+                    if len(steps) > 1:
+                        return "stray", steps + [e]
+                    break
+        return None
 
-    def cause_in_uirr(self, post, after):
-        for event in after[1:]:
-            if event["cpu"] == after[0]["cpu"] and event["event"] in ("wrmsr", "restore") and \
-                    not event["value"] >> self.vector & 1:
-                return "uirr-overwritten", [post, after[0], event]
-        return "uif-clear", [post, after[0]]
+    def find_sleeper(self):
+        """The last CPU that was woken by what is no notification."""
+        notifications = {e["value"] >> NV_SHIFT & 0xff for e in self.events
+                         if e["event"].startswith("post")}
+        for i in range(len(self.events) - 1, -1, -1):
+            wake = self.events[i]
+            if wake["event"] == "wake":
+                woken_by = next((e for e in self.events[i + 1:] if e["cpu"] == wake["cpu"]), None)
+                if woken_by and woken_by["event"] == "to-idt" and \
+                        woken_by["vector"] not in notifications:
+                    return "slept-through", [wake, woken_by]
+        return None
 
-    def stores(self, after, *offsets):
-        return [e for e in after if e["event"] == "store" and e.get("upid") == self.upid and
-                e["value"] in offsets]
+    # ---- in words ----
 
-    def cause_unsent(self, post, after):
-        stores = self.stores(after, 0)
-        if post["value"] & SN:
-            return ("sn-left" if stores else "still-off"), [post] + stores[:1]
-        return ("on-cleared-late" if stores else "on-left"), [post] + stores[:1]
-
-    def cause_sent(self, post, after):
-        nv = post["value"] >> NV_SHIFT & 0xff
-        lost = [e for e in after if e["event"] == "lost" and e["cpu"] == post["cpu"]]
-        idt = [e for e in after if e["event"] == "to-idt" and e["vector"] == nv]
-        moved = [e for e in self.stores(after, 4) if not idt or e["cpu"] != idt[0]["cpu"]]
-        if lost:
-            return "notification-lost", [post, lost[0]]
-        if idt and moved:
-            return "stale-ndst", [post, idt[0], moved[0]]
-        told = self.stores(self.events[:self.events.index(post)], 4)[-1:]
-        if idt and told and told[0]["cpu"] != idt[0]["cpu"]:
-            return "early-ndst", told + [post, idt[0]]
-        return ("uinv-cleared", [post, idt[0]]) if idt else ("in-flight", [post])
+    def place(self, cpu):
+        return f"{'sleeps' if cpu['halted'] else 'is'} at {self.symbols.name(cpu['rip'])}"
 
     def words(self, event):
         where = f"at {self.symbols.name(event['rip'])}"
@@ -162,6 +288,8 @@ class Story:
             "save": f"saves UIRR {value:#x} {where}",
             "restore": f"restores UIRR {value:#x} {where}",
             "wrmsr": f"writes UIRR {value:#x} {where}",
+            "wake": f"is woken {where}",
+            "unseen": f"finds {value:#x} changed, by nobody",
             "store": f"stores to the UPID at offset {value} {where}",
         }[event["event"]]
         return f"{event['time']:>12} ns  {who} {said}"
@@ -169,13 +297,12 @@ class Story:
     def tell(self):
         """Lines: the events around the last post, those that name the cause marked, and where
         the CPUs are at last."""
-        name, marked = self.cause()
-        yield f"cause: {name}: {CAUSES[name]}"
+        name, marked, words = self.cause()
+        yield f"cause: {name}: {words}"
         if marked:
             yield from self.around(marked)
         for cpu in self.cpus:
-            yield f"  at the end CPU {cpu['cpu']} {'sleeps' if cpu['halted'] else 'is'} at " \
-                  f"{self.symbols.name(cpu['rip'])}"
+            yield f"  at the end CPU {cpu['cpu']} {self.place(cpu)}"
 
     def around(self, marked):
         first = self.events.index(marked[0])

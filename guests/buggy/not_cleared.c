@@ -19,6 +19,7 @@ static void allocate(void)
         task.upid.low = UPID_SN;
     }
     task.upid.low = upid_low(NV, apic_id(), 0);
+    wrmsr(UINTR_MSR_PD, (uint64_t)&task.upid);
     if (task.upid.pir) {
         notify_self();
     }
@@ -30,6 +31,7 @@ static void end_task(void)
     set_uinv(0);
     set_sn(&task.upid);
     wrmsr(UINTR_MSR_RR, 0);
+    wrmsr(UINTR_MSR_PD, 0);
     alive = false;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     while (sends) {
