@@ -82,7 +82,7 @@ static void run(const char *mode, const char *folder, const char *books)
     g_autofree char *gp = golden("gp.bin");
     QTestState *qts = qtest_initf(MACHINE LINK PARTITION
         "-bios %s -fw_cfg 'name=opt/farbell/args,string=apic=xapic marks=1' "
-        "-object uintr-ledger,id=ledger,history=1048576,stall-after=0,"
+        "-object uintr-ledger,id=ledger,history=65536,stall-after=0,"
         "report=%s", rt, gp, books);
 
     qtest_set_expected_status(qts, PASS);
