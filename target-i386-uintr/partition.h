@@ -7,11 +7,11 @@
 #ifndef TARGET_I386_UINTR_PARTITION_H
 #define TARGET_I386_UINTR_PARTITION_H
 
+#include "built.h"
 #include "cpu.h"
 #include "hw/core/cpu.h"
 
-#if !defined(CONFIG_USER_ONLY) && defined(TARGET_X86_64) && \
-    defined(CONFIG_TCG)
+#ifdef HAVE_X86_UINTR
 
 #include "exec/address-spaces.h"
 #include "schedule.h"

@@ -6,6 +6,7 @@
 #ifndef TARGET_I386_UINTR_SCHEDULE_H
 #define TARGET_I386_UINTR_SCHEDULE_H
 
+#include "built.h"
 #include "cpu.h"
 
 typedef enum UintrPointKind {
@@ -38,7 +39,7 @@ typedef struct UintrScheduler {
     bool (*delay)(CPUState *sender, uint32_t dest, uint8_t vector);
 } UintrScheduler;
 
-#if !defined(CONFIG_USER_ONLY) && defined(TARGET_X86_64) && defined(CONFIG_TCG)
+#ifdef HAVE_X86_UINTR
 
 extern const UintrScheduler *uintr_scheduler;
 

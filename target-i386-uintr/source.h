@@ -15,6 +15,7 @@
 #ifndef TARGET_I386_UINTR_SOURCE_H
 #define TARGET_I386_UINTR_SOURCE_H
 
+#include "built.h"
 #include "exec/memattrs.h"
 #include "hw/i386/apic_internal.h"
 
@@ -30,7 +31,7 @@ typedef struct InterruptSource {
     uint32_t id;
 } InterruptSource;
 
-#if defined(TARGET_X86_64) && defined(CONFIG_TCG)
+#ifdef HAVE_X86_UINTR
 
 /* Each returns the source before it, for x86_source_leave(). */
 InterruptSource x86_source_enter(InterruptSourceKind kind, uint32_t id);

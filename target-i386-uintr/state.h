@@ -3,12 +3,14 @@
 #ifndef TARGET_I386_UINTR_STATE_H
 #define TARGET_I386_UINTR_STATE_H
 
+#include "built.h"
+
 #define CPUID_7_0_EDX_UINTR     (1U << 5)       /* R1 */
 #define CPUID_7_1_EDX_UIRET_UIF (1U << 17)      /* R2 */
 #define CR4_UINTR_MASK          (1U << 25)      /* R8 */
 
 /* What TCG offers; linux-user and 32-bit targets know nothing of it. */
-#if !defined(CONFIG_USER_ONLY) && defined(TARGET_X86_64)
+#ifdef HAVE_X86_UINTR
 #define TCG_7_0_EDX_UINTR       CPUID_7_0_EDX_UINTR
 #define TCG_7_1_EDX_UIRET_UIF   CPUID_7_1_EDX_UIRET_UIF
 #define TCG_XSS_UINTR           XSTATE_UINTR_MASK

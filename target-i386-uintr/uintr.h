@@ -6,13 +6,14 @@
 #ifndef TARGET_I386_UINTR_H
 #define TARGET_I386_UINTR_H
 
+#include "built.h"
 #include "cpu.h"
 #include "farbell/uintr.h"
 #include "schedule.h"
 
 extern const VMStateDescription vmstate_x86_uintr;
 
-#if !defined(CONFIG_USER_ONLY) && defined(TARGET_X86_64) && defined(CONFIG_TCG)
+#ifdef HAVE_X86_UINTR
 
 /* Registers.  False means #GP(0), with nothing changed (R12, R19). */
 bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr, uint64_t value);

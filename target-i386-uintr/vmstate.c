@@ -41,10 +41,12 @@ static int uintr_post_load(void *opaque, int version_id)
         error_report("cpu/uintr: a register holds what no guest can write");
         return -EINVAL;
     }
+#ifdef HAVE_X86_UINTR
     if (tcg_enabled()) {
         uintr_update_request(env);
         UINTR_TELL(reset, env);
     }
+#endif
     return 0;
 }
 
