@@ -102,13 +102,19 @@ commit_base() {
     qgit update-ref refs/heads/farbell "$commit"
 }
 
-# One patch onto the index; $1 the patch, $2 the folder for temporary files.
-apply_one() {
+# One patch onto the index; $1 the patch, $2 the folder for temporary files, in which it leaves
+# what commit_patch takes.
+apply_patch() {
     local name=${1##*/} log=$2/log
     qgit mailinfo "$2/msg" "$2/diff" <"$1" >"$2/info" || die "$name is not a patch made by git"
     if ! qgit apply --cached --whitespace=nowarn -v "$2/diff" 2>"$log"; then
         die "$name does not apply: $(grep '^error:' "$log" | grep -v 'searching for' | head -n 1 | cut -c8-)"
     fi
+}
+
+# Only on other versions than the one that the patches were made on.
+allow_offset() {
+    local name=${1##*/} log=$2/log
     grep -q 'offset' "$log" || return 0
     [ "$(cat "$src/VERSION")" != "$(known_tarballs | awk 'NR == 1 { print $1 }')" ] ||
         die "$name applies with an offset only: refresh it ($(grep -m1 offset "$log"))"
@@ -116,6 +122,13 @@ apply_one() {
 }
 
 field() { sed -n "s/^$1: //p" "$2"; }
+
+# $1 the folder, $2 the parent; prints the commit.
+commit_patch() {
+    { field Subject "$1/info"; echo; cat "$1/msg"; } >"$1/text"
+    commit_as_project "$(field Author "$1/info")" "$(field Email "$1/info")" \
+        "$(field Date "$1/info")" -p "$2" -F "$1/text" "$(qgit write-tree)"
+}
 
 # The commits are made through an index of their own; then one checkout touches only the files
 # that differ, so that the next build compiles only those.
@@ -126,10 +139,9 @@ apply_patches() {
     export GIT_INDEX_FILE=$dir/index
     qgit read-tree "$parent"
     while read -r patch; do
-        apply_one "$patch" "$dir"
-        { field Subject "$dir/info"; echo; cat "$dir/msg"; } >"$dir/text"
-        parent=$(commit_as_project "$(field Author "$dir/info")" "$(field Email "$dir/info")" \
-            "$(field Date "$dir/info")" -p "$parent" -F "$dir/text" "$(qgit write-tree)")
+        apply_patch "$patch" "$dir"
+        allow_offset "$patch" "$dir"
+        parent=$(commit_patch "$dir" "$parent")
     done < <(patch_files)
     unset GIT_INDEX_FILE
     move_tree_to "$parent"
