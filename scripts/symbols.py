@@ -3,6 +3,7 @@
 import bisect
 import os
 import re
+import shutil
 import subprocess
 
 USER_OFFSET = 0x8000000000      # ring 3's view of the same code
@@ -14,7 +15,7 @@ class Symbols:
     def __init__(self, image):
         self.found = []
         elf = re.sub(r"\.bin$", ".elf", image)
-        if os.path.exists(elf):
+        if os.path.exists(elf) and shutil.which("nm"):
             text = subprocess.run(["nm", elf], stdout=subprocess.PIPE, check=True).stdout.decode()
             self.found = sorted((int(m[1], 16), m[2]) for m in
                                 re.finditer(r"^(\w+) [tT] (\S+)$", text, re.M))
