@@ -4,6 +4,7 @@
  * bit that makes the CPU loop look for a delivery.
  */
 #include "qemu/osdep.h"
+#include "qemu/log.h"
 #include "internal.h"
 #include "observe.h"
 #include "trace.h"
@@ -55,12 +56,21 @@ uint64_t uintr_misc(const CPUX86State *env)
            env->uintr.uittsz;
 }
 
+static void log_absent(CPUX86State *env, uint32_t msr)
+{
+    qemu_log_mask(LOG_GUEST_ERROR, "CPU %d: WRMSR of 0x%x raises #GP: add "
+                  "uintr=on to -cpu\n", env_cpu(env)->cpu_index, msr);
+}
+
 bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr, uint64_t value)
 {
     CPUX86UintrState *u = &env->uintr;
     bool ok = uintr_present(env);
     uint64_t old_rr = u->rr;
 
+    if (!ok) {
+        log_absent(env, msr);
+    }
     switch (msr) {
     case UINTR_MSR_RR:                                      /* R13, R90 */
         if (ok) {

@@ -37,6 +37,11 @@ bool x86_uintr_expand(X86CPU *cpu, Error **errp)
     if (!uintr_present(env)) {
         return true;
     }
+    if (!(env->features[FEAT_8000_0001_EDX] & CPUID_EXT2_LM)) {
+        error_setg(errp, "uintr=on needs a 64-bit CPU: take -cpu max or "
+                   "-cpu qemu64, or leave uintr=on out");
+        return false;
+    }
     if (env->user_features[FEAT_1_ECX] & ~env->features[FEAT_1_ECX] &
         CPUID_EXT_XSAVE) {
         error_setg(errp, "uintr=on keeps its state with XSAVES: leave "
