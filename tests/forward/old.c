@@ -72,10 +72,11 @@ static void announce(void)
     }
 }
 
-/* By the interrupt, and not by looking. */
+/* By the interrupt, and not by looking; one for another queue may come late. */
 static long wait_for(struct queue *q, unsigned d, uint32_t before)
 {
-    CHECK(WAIT_FOR((irq_window(), replies != before)));
+    CHECK(WAIT_FOR((irq_window(), replies != before &&
+                                  *half(q, 10) != (uint16_t)q->seen)));
     lock(q);
     CHECK_EQ(*half(q, 10), (uint16_t)(q->seen + 1));
     CHECK_EQ(*half(q, q->replies + q->seen % q->capacity * 2),
