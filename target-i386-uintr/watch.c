@@ -12,10 +12,12 @@
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 #include "qemu/lockable.h"
+#include "qemu/module.h"
 #include "qemu/thread.h"
 #include "exec/cpu-common.h"
 #include "exec/cputlb.h"
 #include "exec/exec-all.h"
+#include "exec/ramlist.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/insn-start-words.h"
 #include "internal.h"
@@ -152,6 +154,13 @@ static WatchedPage *new_page(uint64_t ram, char *host)
     return page;
 }
 
+/* The stores to RAM that has gone are none of those to its successor. */
+static void forget_page(WatchedPage *page)
+{
+    upids -= ctpop64(page->lines);
+    qatomic_set(&page->lines, 0);
+}
+
 /* True if the page was not watched before. */
 static bool remember(uint64_t ram, uint64_t linear, char *host)
 {
@@ -162,8 +171,12 @@ static bool remember(uint64_t ram, uint64_t linear, char *host)
     QEMU_LOCK_GUARD(&lock);
 
     page = g_hash_table_lookup(pages, &key);
-    is_new = !page;
-    if (page && page->lines >> line & 1) {
+    if (page && page->host != host - (ram - key)) {
+        forget_page(page);
+        page->host = host - (ram - key);
+    }
+    is_new = !page || !page->lines;
+    if (!is_new && page->lines >> line & 1) {
         return false;
     }
     if (upids >= MOST_UPIDS) {
@@ -245,13 +258,50 @@ void uintr_for_each_known_upid(UintrKnownFn *fn, void *opaque)
     }
 }
 
+static void forget_lately(void)
+{
+    for (int i = 0; i < ARRAY_SIZE(lately); i++) {
+        qatomic_set(&lately[i], NULL);
+    }
+}
+
+/* Another block may come to lie where this one was, here or in the host. */
+static void on_removal(RAMBlockNotifier *n, void *host, size_t size,
+                       size_t max_size)
+{
+    GHashTableIter iter;
+    WatchedPage *page;
+
+    forget_lately();
+    if (!pages) {
+        return;
+    }
+    WITH_QEMU_LOCK_GUARD(&lock) {
+        g_hash_table_iter_init(&iter, pages);
+        while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&page)) {
+            if ((uintptr_t)page->host - (uintptr_t)host < max_size) {
+                forget_page(page);
+            }
+        }
+    }
+}
+
+static RAMBlockNotifier ram_notifier = { .ram_block_removed = on_removal };
+
+static void watch_init(void)
+{
+    ram_block_notifier_add(&ram_notifier);
+}
+
+type_init(watch_init)
+
 /* The pages stay watched. */
 void uintr_forget_upids(void)
 {
     GHashTableIter iter;
     WatchedPage *page;
 
-    memset(lately, 0, sizeof(lately));
+    forget_lately();
     upids = 0;
     if (pages) {
         g_hash_table_iter_init(&iter, pages);

@@ -90,10 +90,15 @@ void ledger_save(UintrLedger *l, LedgerCpu *c, void *host)
     c->copy = image;
 }
 
-void ledger_forget_copy(LedgerCpu *c, int vector)
+/* Another CPU may be about to restore that image. */
+void ledger_forget_copy(UintrLedger *l, LedgerCpu *c, int vector)
 {
-    if (c->copy) {
-        c->copy->rr &= ~(1ULL << vector);
+    if (qatomic_read(&c->copy)) {
+        QEMU_LOCK_GUARD(&l->lock);
+
+        if (c->copy) {
+            c->copy->rr &= ~(1ULL << vector);
+        }
     }
 }
 

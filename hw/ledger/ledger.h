@@ -264,7 +264,7 @@ extern const UintrObserver ledger_observer;
 /* ---- image.c ---- */
 
 void ledger_save(UintrLedger *l, LedgerCpu *c, void *host);
-void ledger_forget_copy(LedgerCpu *c, int vector);
+void ledger_forget_copy(UintrLedger *l, LedgerCpu *c, int vector);
 /* UIRR of @c is replaced: by @rr, of the image at @host if not null. */
 void ledger_replace(UintrLedger *l, LedgerCpu *c, uint64_t rr, void *host,
                     LedgerCause cause);

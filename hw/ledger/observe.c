@@ -174,7 +174,7 @@ static void on_deliver(CPUX86State *env, uint8_t vector)
         qatomic_and(&c->ghosts, ~(1ULL << vector));
     }
     qatomic_inc(&c->owner[vector]->receiver.delivered[vector]);
-    ledger_forget_copy(c, vector);
+    ledger_forget_copy(uintr_ledger, c, vector);
     c->rr &= ~(1ULL << vector);
     c->progress++;
     enter(c, (LedgerHandler) {

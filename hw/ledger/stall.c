@@ -65,14 +65,14 @@ static uint64_t low_of(const LedgerUpid *u)
 
 static bool upid_waits(const LedgerUpid *u)
 {
-    uint64_t low = low_of(u);
+    uint64_t low = u->host ? low_of(u) : 0;
 
     return !(low & UPID_LOW_RESERVED) && (ledger_pir(u) || (low & UPID_ON));
 }
 
 static bool upid_too_long(UintrLedger *l, LedgerUpid *u, int64_t now)
 {
-    return u->host && too_long(l, &u->wait, &u->sender.began, upid_waits(u),
+    return too_long(l, &u->wait, &u->sender.began, upid_waits(u),
                                ledger_progress(u), now);
 }
 
@@ -290,7 +290,7 @@ void ledger_list_waiting(UintrLedger *l, int64_t now)
     for (guint i = 0; i < l->by_number->len; i++) {
         LedgerUpid *u = g_ptr_array_index(l->by_number, i);
 
-        if (u->wait.waiting && !u->wait.stall) {
+        if (u->host && u->wait.waiting && !u->wait.stall) {
             still(l, &u->wait, u, ledger_pir(u),
                   ledger_ask_at_end(l, u, low_of(u), ledger_pir(u)), now);
         }
