@@ -20,7 +20,10 @@ static void marks_write(void *opaque, hwaddr addr, uint64_t value,
     VirtIOMailbox *m = opaque;
     unsigned number = addr / MBOX_MARK(1);
 
-    if (number < MBOX_MARKS) {
+    if (addr != MBOX_MARK(number)) {
+        mailbox_guest_error(m, "mark at 0x%" HWADDR_PRIx
+                            ", which is none's place", addr);
+    } else if (number < MBOX_MARKS) {
         trace_mailbox_mark(mailbox_name(m), number, value);
         UINTR_TELL(mark, current_cpu, number, value);
     } else {

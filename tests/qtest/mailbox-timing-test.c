@@ -34,6 +34,9 @@ static void test_marks(void)
     qtest_writeq(p.rig.qts, at + MBOX_MARK(1), 1);
     qtest_writeq(p.rig.qts, at + MBOX_MARK(256), 1);
     log_expect(old, "mark 256");
+    old = log_start();
+    qtest_writel(p.rig.qts, at + MBOX_MARK(1) + 4, 1);
+    log_expect(old, "mark at 0xc");
     endpoint_start(&p.a, ALL_QUEUES);
     g_assert_cmpint(ring(&p.b, 0), ==, MBOX_RING_REFUSED);
     pair_close(&p);
