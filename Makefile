@@ -40,7 +40,7 @@ check-linux: build
 stages: build
 	@bench/stages $(FORMS)
 
-## make golden           renew the timing that the tests hold, and the images that it is of
+## make golden           renew the timing that the tests hold; IMAGES=1: and the images that it is of
 golden: build
 	@scripts/golden
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The way of a forwarded call, instruction by instruction: each event of the
- * ledger between the requester's two marks, held in golden/forward.txt for
- * the images beside it.  Under icount they follow from nothing else.
+ * ledger between the requester's two marks, held in golden/forward-MODE.txt
+ * for the images beside it.  Under icount they follow from nothing else.
  *
  * FARBELL_GOLDEN is that folder, FARBELL_GOLDEN_WRITE=1 renews the file
  * (make golden), FARBELL_TIMING_RUNS=N runs each mode N times.
@@ -135,6 +135,7 @@ static char *name_of(QDict *event)
     int64_t vector = qdict_get_int(event, "vector");
 
     if (!strcmp(kind, "mark")) {
+        g_assert_cmpint(vector, <, G_N_ELEMENTS(marks));
         return g_strdup_printf("%s %s", whose(event), marks[vector]);
     }
     return g_strdup_printf("%s %s 0x%" PRIx64, whose(event), kind, vector);
@@ -186,30 +187,49 @@ static char *golden_name(const char *mode)
     return golden(name);
 }
 
-/* One line of either: where they say the same event, by how much it moved. */
-static void tell_line(const char *was, const char *now)
+static const char *event_of(const char *line)
 {
-    char *was_what, *now_what;
-    int64_t then = g_ascii_strtoll(was, &was_what, 10);
-    int64_t since = g_ascii_strtoll(now, &now_what, 10);
+    return line + strspn(line, " 0123456789");
+}
 
-    if (strcmp(was_what, now_what)) {
-        g_test_message("%-40s | %s", was, now);
-    } else if (then != since) {
-        g_test_message("%8" PRId64 " -> %8" PRId64 " (%+" PRId64 ") %s", then,
-                       since, since - then, now_what);
+/* How many lines further on that event is, or INT_MAX. */
+static int ahead(char **lines, const char *line)
+{
+    for (int i = 0; lines[i] && line; i++) {
+        if (!strcmp(event_of(lines[i]), event_of(line))) {
+            return i;
+        }
+    }
+    return INT_MAX;
+}
+
+static void tell_moved(const char *was, const char *now)
+{
+    int64_t then = g_ascii_strtoll(was, NULL, 10);
+    int64_t since = g_ascii_strtoll(now, NULL, 10);
+
+    if (then != since) {
+        g_test_message("%8" PRId64 " -> %8" PRId64 " (%+" PRId64 ")  %s", then,
+                       since, since - then, event_of(now));
     }
 }
 
+/* By how much each event moved; those that only one side has by themselves. */
 static void tell_difference(const char *was, const char *now)
 {
-    g_auto(GStrv) old = g_strsplit(was, "\n", -1);
-    g_auto(GStrv) new = g_strsplit(now, "\n", -1);
+    g_auto(GStrv) old_lines = g_strsplit(was, "\n", -1);
+    g_auto(GStrv) new_lines = g_strsplit(now, "\n", -1);
+    char **old = old_lines, **new = new_lines;
 
-    for (int i = 0; old[i] || new[i]; i++) {
-        tell_line(old[i] ? old[i] : "", new[i] ? new[i] : "");
-        if (!old[i] || !new[i]) {
-            break;
+    while (*old || *new) {
+        int in_new = ahead(new, *old), in_old = ahead(old, *new);
+
+        if (in_new == 0 && in_old == 0) {
+            tell_moved(*old++, *new++);
+        } else if (*new && (!*old || in_new < in_old || in_old == INT_MAX)) {
+            g_test_message("       only now: %s", *new++);
+        } else {
+            g_test_message("    not any more: %s", *old++);
         }
     }
 }
