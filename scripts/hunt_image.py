@@ -9,6 +9,7 @@ import random
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -181,7 +182,7 @@ class GuestRuns:
         if complaint:
             return complaint
         status, said = ended
-        if status > 0:
+        if status not in (0, -signal.SIGTERM):
             return f"QEMU ended with {status}: {said.strip()}"
         if complaint is None:
             return f"the console says nothing of both in {self.options.limit} s"
