@@ -79,9 +79,10 @@ def take(device, args, qemu=QEMU):
     with tempfile.TemporaryDirectory() as folder:
         if device == "mailbox":
             return run_pair(mailbox_links(folder), args, qemu)
-        memory = os.memfd_create("bench")
-        os.ftruncate(memory, 1 << 20)
-        with socket.socket(socket.AF_UNIX) as listener:
+        with os.fdopen(os.memfd_create("bench"), "rb") as file, \
+                socket.socket(socket.AF_UNIX) as listener:
+            memory = file.fileno()
+            os.ftruncate(memory, 1 << 20)
             listener.bind(os.path.join(folder, "ivshmem"))
             listener.listen(2)
             server = threading.Thread(target=serve_ivshmem, args=(listener, memory), daemon=True)

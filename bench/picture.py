@@ -48,7 +48,8 @@ def draw_row(row, axis, y):
 
 
 def svg(rows):
-    rows = [row for row in rows if row.get("ratio")]
+    # A difference can be anything on a busy host; a logarithm of it cannot.
+    rows = [row for row in rows if row.get("ratio") and row["ratio"]["q1"] > 0]
     figures = [row["ratio"][which] for row in rows for which in ("q1", "q3")]
     axis, height = Axis(figures), TOP + ROW * len(rows) + 10
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 30}" '

@@ -110,10 +110,16 @@ def spread(figures):
     return {"median": middle, "q1": low, "q3": high, "samples": len(figures)}
 
 
-def verdict(bound, ratio):
-    """By the median; noisy if the quartiles do not agree with it."""
+FEWEST = 5                      # rounds for a ratio of 1.00
+
+
+def verdict(bound, ratio, unit=""):
+    """By the median; noisy if the quartiles do not agree with it. Counted instructions are no time:
+    a few are enough."""
     if ratio is None:
         return "no figure"
+    if isinstance(bound, Within) and ratio["samples"] < FEWEST and unit != "instructions":
+        return "too few rounds"
     said = {None: "reported", True: "met", False: "missed"}
     median, *others = (said[bound.holds(ratio[which])] for which in ("median", "q1", "q3"))
     return median if others == [median, median] else median + ", noisy"
@@ -131,7 +137,7 @@ def evaluate(row, samples, judge):
     if judge or not complete:
         result["ratio"] = spread([row.bound.ratio(b, n) for b, n in zip(base, new)
                                   if None not in (b, n)])
-        result["verdict"] = verdict(row.bound, result["ratio"])
+        result["verdict"] = verdict(row.bound, result["ratio"], row.unit)
     else:
         result["ratio"], result["verdict"] = None, "not judged"
     return result

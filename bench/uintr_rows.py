@@ -11,6 +11,8 @@ TIMES = [
      ("nop", "stock", IPI), ("nop", "on", UI), AtMost(0.5)),
     ("UI round trip, two threads, PAUSE, against NOP",
      ("nop", "on", UI), ("pause", "on", UI), AtMost(1.5)),
+    ("UI round trip, two threads, PAUSE",
+     ("pause", "stock", IPI), ("pause", "on", UI), Reported()),
     ("UI round trip, one thread",
      ("single", "stock", IPI), ("single", "on", UI), AtMost(0.7)),
     ("UI to itself, two threads",

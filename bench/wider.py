@@ -16,21 +16,24 @@ from machines import World  # noqa: E402  the path above leads to it
 
 # ---- one way, with both ways of waiting ----
 
-WAYS = "nop", "pause"
+# How both wait, and whether each vCPU has a host thread.
+WAYS = {"nop": ("nop", "mttcg"), "pause": ("pause", "mttcg"), "single": ("pause", "single")}
 
 
 def one_way(runs, trial):
-    for wait in WAYS:
+    for name, (wait, accel) in WAYS.items():
         for side in ("stock", "on"):
-            cmd = runs.command("one_way", side, 2, "mttcg", "x2apic",
+            cmd = runs.command("one_way", side, 2, accel, "x2apic",
                                f"wait={wait} n={200 if trial else 3000}")
-            yield Case(("one-way", wait, side), functools.partial(measure.results, cmd))
+            yield Case(("one-way", name, side), functools.partial(measure.results, cmd))
 
 
 def one_way_rows():
-    return [Row(f"UI one way, two threads, receiver with {wait.upper()}", "stock IPI",
-                ("one-way", wait, "stock", "irq-one-way"), "patched UI",
-                ("one-way", wait, "on", "ui-one-way"), Reported(), "ns") for wait in WAYS]
+    threads = {"mttcg": "two threads", "single": "one thread"}
+    return [Row(f"UI one way, {threads[accel]}, {wait.upper()}", "stock IPI",
+                ("one-way", name, "stock", "irq-one-way"), "patched UI",
+                ("one-way", name, "on", "ui-one-way"), Reported(), "ns")
+            for name, (wait, accel) in WAYS.items()]
 
 
 # ---- what it costs as it grows ----
@@ -51,12 +54,14 @@ def pairs_of_endpoints(n):
 
 
 def growth(runs, trial):
-    def case(name, smp, more, payload="speed", n=10000, args="only=ui-round-trip wait=nop"):
-        cmd = runs.command(payload, "on", smp, "mttcg", "x2apic", f"{args} n={200 if trial else n}")
+    def case(name, smp, more, payload="speed", n=10000, args="only=ui-round-trip wait=nop",
+             side="on"):
+        cmd = runs.command(payload, side, smp, "mttcg", "x2apic", f"{args} n={200 if trial else n}")
         return Case(("grows", name), functools.partial(measure.results, cmd + more))
 
     for smp in (2, 4, 8):
         yield case(f"smp={smp}", smp, [])
+        yield case(f"stock, smp={smp}", smp, [], args="only=irq-round-trip wait=nop", side="stock")
     for upids in ("upids=1",) + MANY:
         count = int(upids.split("=")[1])
         yield case(upids, 1, [], "posts", max(400000 // count, 1), upids)
@@ -70,7 +75,13 @@ def growth_rows():
         return Row(what, base, ("grows", base, figure), new, ("grows", new, figure), bound, "ns")
 
     trip = "ui-round-trip"
-    return [*(row(f"UI round trip, {smp} vCPUs", "smp=2", f"smp={smp}", trip) for smp in (4, 8)),
+    def beside_stock(smp):
+        return Row(f"UI round trip beside {smp - 2} vCPUs that sleep", "stock IPI",
+                   ("grows", f"stock, smp={smp}", "irq-round-trip"), "patched UI",
+                   ("grows", f"smp={smp}", trip), Reported(), "ns")
+
+    return [*(beside_stock(smp) for smp in (4, 8)),
+            *(row(f"UI round trip, {smp} vCPUs", "smp=2", f"smp={smp}", trip) for smp in (4, 8)),
             *(row("a post that notifies nobody, each to another UPID", "upids=1", upids, "post")
               for upids in MANY),
             row(f"UI round trip beside {2 * ENDPOINTS} endpoints", "smp=2", "endpoints", trip),

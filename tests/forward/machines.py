@@ -13,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 from guestrun import QEMU, REPORT_PORTS, partition_image  # noqa: E402
 
+SECONDS = 60
 GP = os.path.join(ROOT, "build/guests/gp/gp.bin")
 PARKED = os.path.join(ROOT, "build/guests/parked.bin")
 HV = os.path.join(ROOT, "build/guests/hv/hv.bin")
@@ -25,7 +26,10 @@ class Monitor:
 
     def __init__(self, world):
         self.socket = socket.socket(socket.AF_UNIX)
+        end = time.monotonic() + SECONDS
         while self.socket.connect_ex(world.path("monitor")):
+            if time.monotonic() > end:
+                raise OSError("QEMU's monitor does not answer")
             time.sleep(0.01)
         self.lines = self.socket.makefile("r")
         self.ask("qmp_capabilities")
