@@ -23,6 +23,7 @@ static void test_marks(void)
 {
     Pair p;
     uint64_t at;
+    g_autofree char *said = NULL;
     int old = log_start();
 
     pair_open(&p, "", " -d guest_errors");
@@ -33,10 +34,10 @@ static void test_marks(void)
     endpoint_reset(&p.a);                       /* before DRIVER_OK, too */
     qtest_writeq(p.rig.qts, at + MBOX_MARK(1), 1);
     qtest_writeq(p.rig.qts, at + MBOX_MARK(256), 1);
-    log_expect(old, "mark 256");
-    old = log_start();
     qtest_writel(p.rig.qts, at + MBOX_MARK(1) + 4, 1);
-    log_expect(old, "mark at 0xc");
+    said = log_end(old);
+    g_assert_nonnull(strstr(said, "mark 256"));
+    g_assert_nonnull(strstr(said, "mark at 0xc"));
     endpoint_start(&p.a, ALL_QUEUES);
     g_assert_cmpint(ring(&p.b, 0), ==, MBOX_RING_REFUSED);
     pair_close(&p);
