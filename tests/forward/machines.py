@@ -69,7 +69,7 @@ class World:
     def layout(self, name):
         with open(os.path.join(ROOT, "scripts/layouts", name + ".cfg")) as f:
             text = f.read()
-        text = re.sub(r'(payload|file) = "build/tests/.*"', rf'\1 = "{self.payload}"', text)
+        text = re.sub(r'(payload|file) = "build/(?:tests|guests/programs)/.*"', rf'\1 = "{self.payload}"', text)
         text = text.replace("build/guests/gp/gp.bin", self.gp)
         text = text.replace("build/second.log", self.path("rt.log"))
         text = text.replace("build/hv.log", self.path("hv.log"))

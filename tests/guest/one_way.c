@@ -144,7 +144,8 @@ static void measure(const char *name, void (*send)(void))
     begin = rdtsc();
     ticks = rounds(n, send);
     took = now() - start;
-    printf("RESULT %s %lu\n", name, ticks * 16 / n * took / (rdtsc() - begin) / 16);
+    ticks = ticks * 16 / n * took / (rdtsc() - begin) / 16;
+    printf("RESULT %s %lu\n", name, ticks);
     receiver.stop = true;
     smp_wait(1);
 }
