@@ -3,7 +3,7 @@
 
 .PHONY: help prep build check check-full check-one list-tests demo demo-linux timeline style \
 	refresh-patches check-upstream check-builds check-linux check-mutants \
-	bench bench-linux hunt stages golden export-series
+	bench bench-linux hunt stages golden dist export-series
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -72,6 +72,10 @@ prep:
 ## make refresh-patches  the commits of qemu/ back to patches/
 refresh-patches:
 	@scripts/refresh-patches
+
+## make dist             an archive for machines that build nothing: build/dist/*.tar.xz
+dist: build
+	@scripts/dist
 
 ## make export-series    hooks and overlay as one git am series, for other trees: build/series
 export-series: prep
