@@ -93,6 +93,13 @@ def boots():
         f"Linux boot, -smp {cpus}", ("boot", cpus), "cpu", "CPU s", AtMost(1.03))]
 
 
+def disks():
+    """Against the stock QEMU, on the same image."""
+    return [Row(f"Debian disk to login, -smp 4, {NAMES[side]}", "stock", ("disk", "stock", figure),
+                NAMES[side], ("disk", side, figure), AtMost(1.05), unit)
+            for side in ("off", "on") for figure, unit in (("cpu", "CPU s"), ("wall", "s"))]
+
+
 def inside():
     """Blocked receivers against a spinning user interrupt, then like against like."""
     spin, block = "uintr, spinning", "uintr, blocked"

@@ -6,8 +6,9 @@ import re
 import shlex
 import subprocess
 
+import diskboot
 import measure
-from guestrun import ROOT, load_stanzas, payload_command
+from guestrun import ROOT, folder_from, load_stanzas, payload_command
 from measure import Case
 
 APICS = "x2apic", "xapic"
@@ -36,6 +37,18 @@ INSIDE_ROUNDS = 4000
 COUNTED = [(IPI, "stock"), (IPI, "on"), (UI, "on"),
            (SELF_IPI, "stock"), (SELF_IPI, "on"), (SELF_UI, "on")]
 COUNTED_ROUNDS, COUNTED_UNITS = 3000, 20
+
+
+LOGIN_SECONDS = 600
+
+
+def to_login(cmd):
+    """Seconds by the clock and of processor time until a disk's login prompt is there."""
+    with diskboot.Boot(cmd) as boot:
+        wall = boot.wait_login(LOGIN_SECONDS)
+    if wall is None:
+        raise measure.Failure(f"no login prompt: {boot.said()}")
+    return {"wall": wall, "cpu": boot.cpu}
 
 
 def trips_inside(cmd):
@@ -98,6 +111,13 @@ class Runs:
             for side in CPUS:
                 cmd = self.boot_command(side, "linux-plain", "mttcg", cpus)
                 yield Case(("boot", cpus, side), functools.partial(measure.cpu_time, cmd))
+
+    def disks(self):
+        """A Debian disk by its firmware and GRUB, with four vCPUs."""
+        disk = os.path.join(folder_from("debian-disk"), "disk.img")
+        for side, cpu in CPUS.items():
+            cmd = diskboot.command(self.emulators[side], cpu, disk, diskboot.free_port())
+            yield Case(("disk", side), functools.partial(to_login, cmd))
 
     def boot_counts(self):
         """Under icount, as otherwise a slower host would make the guest do more."""
