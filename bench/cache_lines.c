@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
-#define ROUNDS 100000
 #define MAX_LINES 4
 
 struct line {
@@ -35,9 +35,11 @@ static void wait_for(struct line *from, int round)
     }
 }
 
+static int rounds = 100000;            /* or the argument */
+
 static void *answer(void *unused)
 {
-    for (int round = 1; round <= ROUNDS; round++) {
+    for (int round = 1; round <= rounds; round++) {
         wait_for(there, round);
         send(back, round);
     }
@@ -63,13 +65,13 @@ static double round_trip(void)
     }
     pthread_create(&other, NULL, answer, NULL);
     start = now();
-    for (int round = 1; round <= ROUNDS; round++) {
+    for (int round = 1; round <= rounds; round++) {
         send(there, round);
         wait_for(back, round);
     }
     start = now() - start;
     pthread_join(other, NULL);
-    return start / ROUNDS;
+    return start / rounds;
 }
 
 /* What a guest's TSC counts where CPUs have threads. */
@@ -82,10 +84,11 @@ static double ticks(void)
 #endif
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     double start = now(), start_ticks = ticks();
 
+    rounds = argc > 1 ? atoi(argv[1]) : rounds;
     for (lines = 1; lines <= MAX_LINES; lines *= 2) {
         printf("RESULT lines-%d %.0f\n", lines, round_trip());
     }

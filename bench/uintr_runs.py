@@ -78,8 +78,9 @@ class Runs:
                     yield Case((wait, apic, side), functools.partial(measure.results, cmd))
 
     @staticmethod
-    def host():
-        return [Case(("host",), functools.partial(measure.results, [HOST], passes=0))]
+    def host(trial):
+        cmd = [HOST, "1000"] if trial else [HOST]
+        return [Case(("host",), functools.partial(measure.results, cmd, passes=0))]
 
     def compute(self, trial):
         for side in CPUS:
