@@ -193,7 +193,7 @@ static void receive_here(uint64_t upid)
 }
 
 /* The receiver has moved to CPU 1; NDST still names this one. */
-static void test_stale_ndst(void)
+static void post_to_former_cpu(void)
 {
     begin();
     uintr_receiver(UI_RECORD, &other_upid, NV);
@@ -202,19 +202,18 @@ static void test_stale_ndst(void)
     smp_wait(1);
     post();
     irq_window();
+}
+
+static void test_stale_ndst(void)
+{
+    post_to_former_cpu();
     wait_long();
 }
 
 /* The same, and SN is set only then: that is not what has lost it. */
 static void test_sn_behind(void)
 {
-    begin();
-    uintr_receiver(UI_RECORD, &other_upid, NV);
-    upid_init(&other_upid, NV, apic_id());
-    smp_run(1, receive_here, (uint64_t)recv_upid);
-    smp_wait(1);
-    post();
-    irq_window();
+    post_to_former_cpu();
     recv_upid->low |= UPID_SN;
     wait_long();
 }
