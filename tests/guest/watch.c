@@ -10,6 +10,7 @@
 const char *const test_group = "/uintr/watch";
 
 #define POST            7
+#define MOST_UPIDS      4096            /* that QEMU watches */
 
 static void expect(const char *rip, unsigned offset, unsigned size)
 {
@@ -112,6 +113,23 @@ static void test_dma(void)
     CHECK_EQ(recv_upid->pir, 0);
 }
 
+/* There is room for so many UPIDs, and the next one is nobody's concern. */
+static void test_most(void)
+{
+    static struct uitte table[1];
+    struct upid *upids = pages_alloc(MOST_UPIDS * 64 / PAGE_SIZE + 1);
+
+    uintr_sender(table, 1);
+    for (int i = 0; i <= MOST_UPIDS; i++) {
+        upids[i].low = UPID_SN;
+        table[0] = uitte(POST, &upids[i]);
+        senduipi(0);
+    }
+    upids[MOST_UPIDS].pir = 3;
+    STORE(watch_last, "movq $3, 8(%0)", 8, 8, : "r"(&upids[MOST_UPIDS - 1]));
+    CHECK_EQ(upids[MOST_UPIDS - 1].pir, 3);
+}
+
 /* Code beside a UPID is still executed as it was written last. */
 static void test_code(void)
 {
@@ -135,5 +153,6 @@ const struct test tests[] = {
     { "what-is-not-told", test_silent },
     { "device-writes", test_dma },
     { "code-beside", test_code },
+    { "as-many-as-there-is-room-for", test_most },
     {}
 };
