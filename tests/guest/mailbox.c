@@ -2,7 +2,7 @@
 /*
  * The mailbox with both endpoints in this machine: CPUs 0 and 1 are side 0,
  * with the global IDs 0x40 and up, CPUs 2 and 3 side 1, with 0x50 and up.
- * Args: late, if the link has a latency longer than it takes to send.
+ * Args: late, the link's latency in ns, longer than it takes to send.
  */
 #include "mailbox.h"
 #include "send.h"
@@ -349,6 +349,30 @@ static void test_many_routed(void)
     }
 }
 
+/* MB17, MB30: neither early nor late.  A tick of the TSC is a ns (icount). */
+static void test_routed_in_time(void)
+{
+    uint64_t latency = arg_number("late", 0), start, passed;
+
+    if (!latency) {
+        skip("needs a link with a latency");
+    }
+    setup();
+    ipis_taken(SIDE1_CPU, NV);
+    allow(&b, 0, NV);
+    aim(window_upid(&b), SIDE1_FIRST);
+    start = rdtsc();
+    senduipi(0);
+    while (!mbox_counter(&b, MBOX_COUNT_INJECTED)) {
+        continue;
+    }
+    passed = rdtsc() - start;
+    printf("# arrived after %lu ns\n", passed);
+    CHECK(passed >= latency);
+    CHECK(passed < latency + 5000);
+    CHECK_EQ(ipis_taken(SIDE1_CPU, NV), 1);
+}
+
 /* MB31: not the destination, not the vector, not beyond the window */
 static void test_not_allowed(void)
 {
@@ -466,6 +490,7 @@ const struct test tests[] = {
     { "MB30-routed", test_routed, 3 },
     { "MB30-second-cpu", test_second_cpu, 4 },
     { "MB17-many-routed", test_many_routed, 4 },
+    { "MB17-routed-in-time", test_routed_in_time, 4 },
     { "MB31-not-allowed", test_not_allowed, 3 },
     { "MB32-changed-id", test_changed_id, 3 },
     { "MB30-wrong-sender", test_wrong_sender, 4 },

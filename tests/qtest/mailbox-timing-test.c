@@ -2,7 +2,8 @@
 /*
  * When things arrive: to the nanosecond of the virtual clock, in order, in
  * both directions at the same time (MB14, MB15, MB17, MB21, MB34, MB43).
- * FARBELL_SEED and FARBELL_STEPS draw other histories.
+ * FARBELL_SEED and FARBELL_STEPS draw other histories, FARBELL_TIMING_RUNS=N
+ * does all N times.
  */
 #include "qemu/osdep.h"
 #include "libqtest.h"
@@ -53,7 +54,7 @@ static void test_marks(void)
 typedef struct Way {
     Endpoint *from, *to;
     uint64_t latency;
-    uint64_t due[BUFFERS], report[BUFFERS];
+    uint64_t due[BUFFERS], report[BUFFERS], buffer[BUFFERS];
     unsigned sent, seen;        /* messages, of those that fit */
     uint64_t rings[DOORBELLS];  /* when the one in flight arrives, or NEVER */
     uint64_t pending;
@@ -79,7 +80,7 @@ static void way_start(Way *w, Endpoint *from, Endpoint *to, uint64_t latency)
     }
     set64(to, MBOX_REG_ENABLE, (1 << DOORBELLS) - 1);
     for (int i = 0; i < BUFFERS; i++) {
-        offer_buffer(to, 8);
+        w->buffer[i] = offer_buffer(to, 8);
     }
 }
 
@@ -98,7 +99,7 @@ static void draw_message(History *h, Way *w)
 {
     if (w->sent < BUFFERS) {
         w->due[w->sent] = h->now + w->latency;
-        w->report[w->sent] = send_message(w->from, 8, w->sent);
+        w->report[w->sent] = send_message(w->from, 8, w->sent + 1);
         w->sent++;
     }
 }
@@ -136,7 +137,7 @@ static void arrive(History *h, Way *w)
     }
 }
 
-/* Exactly what is due has come, and has been reported. */
+/* Exactly what is due has come, in order, and has been reported. */
 static void check(Way *w)
 {
     g_assert_cmphex(reg64(w->to, MBOX_REG_PENDING), ==, w->pending);
@@ -144,6 +145,8 @@ static void check(Way *w)
     for (unsigned i = 0; i < w->sent; i++) {
         g_assert_cmphex(report_status(w->from, w->report[i]), ==,
                         i < w->seen ? MBOX_STATUS_DELIVERED : NO_REPORT_YET);
+        g_assert_cmphex(mem64(w->to, w->buffer[i] + MBOX_RX_HEADER_SIZE), ==,
+                        i < w->seen ? 0x5a5a5a5a5a5a5a00 | (i + 1) : 0);
     }
 }
 
@@ -356,18 +359,36 @@ static void test_receiver_reset(void)
     test_reset_in_flight(receiver);
 }
 
+static const struct {
+    const char *name;
+    void (*fn)(void);
+} tests[] = {
+    { "MB25-marks", test_marks },
+    { "MB17-histories", test_histories },
+    { "MB21-coalescing-window", test_coalescing_window },
+    { "MB34-renotification", test_renotification },
+    { "MB15-release", test_release },
+    { "MB43-sender-reset", test_sender_reset },
+    { "MB43-receiver-reset", test_receiver_reset },
+};
+
+static void add_run(unsigned run)
+{
+    g_autofree char *suffix = run ? g_strdup_printf("/%u", run) : g_strdup("");
+
+    for (int i = 0; i < ARRAY_SIZE(tests); i++) {
+        g_autofree char *path = g_strdup_printf("/mailbox/timing/%s%s",
+                                                tests[i].name, suffix);
+
+        qtest_add_func(path, tests[i].fn);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    qtest_add_func("/mailbox/timing/MB25-marks", test_marks);
-    qtest_add_func("/mailbox/timing/MB17-histories", test_histories);
-    qtest_add_func("/mailbox/timing/MB21-coalescing-window",
-                   test_coalescing_window);
-    qtest_add_func("/mailbox/timing/MB34-renotification",
-                   test_renotification);
-    qtest_add_func("/mailbox/timing/MB15-release", test_release);
-    qtest_add_func("/mailbox/timing/MB43-sender-reset", test_sender_reset);
-    qtest_add_func("/mailbox/timing/MB43-receiver-reset",
-                   test_receiver_reset);
+    for (unsigned run = 0; run < rig_number("FARBELL_TIMING_RUNS", 1); run++) {
+        add_run(run);
+    }
     return g_test_run();
 }
