@@ -34,14 +34,11 @@ static bool check_device_id(VirtIOMailboxPCI *s, Error **errp)
     return true;
 }
 
-static void mailbox_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
+static void realize_parts(VirtIOPCIProxy *proxy, VirtIOMailboxPCI *s,
+                          Error **errp)
 {
-    VirtIOMailboxPCI *s = VIRTIO_MAILBOX_PCI(proxy);
     PCIDevice *pci = PCI_DEVICE(proxy);
 
-    if (!check_device_id(s, errp)) {
-        return;
-    }
     if (proxy->nvectors == DEV_NVECTORS_UNSPECIFIED) {
         proxy->nvectors = DEFAULT_VECTORS;
     }
@@ -56,6 +53,19 @@ static void mailbox_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     virtio_pci_add_shm_cap(proxy, MBOX_SHM_BAR, 0,
                            memory_region_size(&s->vdev.bar), MBOX_SHM_ID);
     pci_config_set_device_id(pci->config, s->device_id);
+}
+
+/* Ten regions, and each has all views of memory made again by itself. */
+static void mailbox_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
+{
+    VirtIOMailboxPCI *s = VIRTIO_MAILBOX_PCI(proxy);
+
+    if (!check_device_id(s, errp)) {
+        return;
+    }
+    memory_region_transaction_begin();
+    realize_parts(proxy, s, errp);
+    memory_region_transaction_commit();
 }
 
 /* MB2: ioeventfd would leave the work to the main loop, and time to chance. */

@@ -104,7 +104,7 @@ static void show_windows(UintrPartition *p, WindowKind kind, MemoryRegion *into,
     }
 }
 
-void partition_make_view(UintrPartition *p)
+static void make_memory_view(UintrPartition *p)
 {
     memory_region_init(&p->root, OBJECT(p), "view", UINT64_MAX);
     partition_init_refusal(&p->refusal, OBJECT(p), "partition-outside", 0,
@@ -118,7 +118,10 @@ void partition_make_view(UintrPartition *p)
     show_windows(p, WINDOW_SHARED, &p->root, get_system_memory());
     show(p, &p->apic, &p->root, get_system_memory(), APIC_DEFAULT_ADDRESS,
          APIC_SPACE_SIZE);
+}
 
+static void make_port_view(UintrPartition *p)
+{
     memory_region_init(&p->port_root, OBJECT(p), "ports", PORTS);
     partition_init_refusal(&p->port_refusal, OBJECT(p), "partition-no-port", 0,
                            PORTS, true);
@@ -128,6 +131,15 @@ void partition_make_view(UintrPartition *p)
     partition_add_reset_ports(p);
     partition_add_control(p);
     show_windows(p, WINDOW_PORTS, &p->port_root, get_system_io());
+}
+
+/* In one transaction: each of the regions would have all views made again. */
+void partition_make_view(UintrPartition *p)
+{
+    memory_region_transaction_begin();
+    make_memory_view(p);
+    make_port_view(p);
+    memory_region_transaction_commit();
 
     address_space_init(&p->as, &p->root, partition_name(p));
     address_space_init(&p->port_as, &p->port_root, partition_name(p));
