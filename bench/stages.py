@@ -36,11 +36,12 @@ def interrupt(vectors):
 
 # guests/scf/link.h: what the two kernels are told by
 GP_VECTORS, RT_VECTORS = range(0x60, 0x65), range(41, 44)
-POSTS = kinds("post", "post-sent")
+POSTS = kinds("post", "post-sent", "ipi", "ring")
+ARRIVALS = kinds("arrive", "rung")
 
 POINTS = [
     Point("post", ANY, POSTS, True),
-    Point("notify", ANY, kinds("arrive"), True),
+    Point("notify", ANY, ARRIVALS, True),
     Point("identify", GP, interrupt(GP_VECTORS), True),
     Point("deliver", GP, kinds("deliver"), True),
     Point("handler", GP, mark(TAKEN)),
@@ -48,7 +49,7 @@ POINTS = [
     Point("execute", GP, mark(ENDED)),
     Point("reply", GP, mark(REPLIED)),
     Point("reply post", ANY, POSTS, True),
-    Point("reply notify", ANY, kinds("arrive"), True),
+    Point("reply notify", ANY, ARRIVALS, True),
     Point("reply identify", RT, interrupt(RT_VECTORS), True),
     Point("wake", RT, mark(WOKEN)),
 ]

@@ -68,6 +68,11 @@ typedef struct UintrObserver {
     void (*post)(const UintrPost *post);
     /* @sender is null for a device. */
     void (*lost)(CPUState *sender, UintrLoss why);
+    /* A CPU has written an ICR: no user interrupt's notification. */
+    void (*ipi)(CPUState *from, uint8_t vector);
+    /* A doorbell is rung, and its interrupt raised, from that thread. */
+    void (*ring)(CPUState *from, uint8_t doorbell);
+    void (*rung)(CPUState *from, uint8_t doorbell);
     /* A mailbox has put @vector into a local APIC, from that thread. */
     void (*arrive)(CPUState *from, uint32_t apic_id, uint8_t vector);
     void (*identify)(CPUX86State *env, uint8_t vector);

@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/core/cpu.h"
+#include "observe.h"
 #include "partition.h"
 #include "source.h"
 #include "trace.h"
@@ -69,4 +70,5 @@ void x86_admit_ipi(APICCommonState *from, uint32_t *bitmask, uint8_t mode,
     }
     x86_admit_message(bitmask, mode, vector);
     x86_source_leave(outer);
+    UINTR_TELL(ipi, CPU(from->cpu), vector);
 }

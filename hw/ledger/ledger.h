@@ -54,7 +54,10 @@ typedef enum LedgerKind {
     LEDGER_POST,            /* no notification: ON or SN was set */
     LEDGER_POST_SENT,
     LEDGER_LOST,            /* the notification, sent to nobody */
+    LEDGER_IPI,             /* an ordinary one is sent */
+    LEDGER_RING,            /* a doorbell of a mailbox */
     LEDGER_ARRIVE,          /* in a local APIC, by a mailbox */
+    LEDGER_RUNG,            /* a doorbell's interrupt is raised */
     LEDGER_IDENTIFY,
     LEDGER_TO_IDT,
     LEDGER_TAKE,

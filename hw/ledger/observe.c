@@ -240,6 +240,30 @@ static void on_lost(CPUState *sender, UintrLoss why)
     });
 }
 
+/* None of a user interrupt's; @cpu is null for another process's mailbox. */
+static void tell_signal(LedgerKind kind, CPUState *cpu, uint8_t number)
+{
+    ledger_write(uintr_ledger, cpu, (LedgerEntry) {
+        .kind = kind, .vector = number,
+        .rip = cpu ? uintr_rip_of(cpu_env(cpu), cpu->mem_io_pc) : 0,
+    });
+}
+
+static void on_ipi(CPUState *from, uint8_t vector)
+{
+    tell_signal(LEDGER_IPI, from, vector);
+}
+
+static void on_ring(CPUState *from, uint8_t doorbell)
+{
+    tell_signal(LEDGER_RING, from, doorbell);
+}
+
+static void on_rung(CPUState *from, uint8_t doorbell)
+{
+    tell_signal(LEDGER_RUNG, from, doorbell);
+}
+
 static void on_arrive(CPUState *from, uint32_t apic_id, uint8_t vector)
 {
     ledger_write(uintr_ledger, from, (LedgerEntry) {
@@ -346,7 +370,10 @@ static void on_wake(CPUX86State *env)
 const UintrObserver ledger_observer = {
     .post = on_post,
     .lost = on_lost,
+    .ipi = on_ipi,
+    .ring = on_ring,
     .arrive = on_arrive,
+    .rung = on_rung,
     .identify = on_identify,
     .to_idt = on_to_idt,
     .take = on_take,

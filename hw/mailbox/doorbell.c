@@ -7,6 +7,7 @@
 #include "hw/pci/msix.h"
 #include "../trace.h"
 #include "mailbox.h"
+#include "target/i386/uintr/observe.h"
 #include "target/i386/uintr/schedule.h"
 
 /* ---- The side that rings ---- */
@@ -147,7 +148,10 @@ void mailbox_ring(VirtIOMailbox *m, uint32_t doorbell)
         mailbox_guest_error(m, "doorbell %u rung, there are %u", doorbell,
                             MBOX_DOORBELLS);
         mailbox_count(m, MBOX_COUNT_RING_REFUSED);
-    } else if (!m->latency_ns) {
+        return;
+    }
+    UINTR_TELL(ring, current_cpu, doorbell);
+    if (!m->latency_ns) {
         arrive_ring(m, doorbell);
     } else {
         launch_ring(m, doorbell);
@@ -238,6 +242,7 @@ static void take_ring(VirtIOMailbox *m, unsigned doorbell)
     trace_mailbox_rung(mailbox_name(m), doorbell, !silent);
     if (!silent) {
         interrupt_for(m, doorbell);
+        UINTR_TELL(rung, current_cpu, doorbell);
     }
 }
 
