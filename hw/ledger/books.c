@@ -19,15 +19,36 @@ uint64_t ledger_pir(const LedgerUpid *u)
     return u->host ? le64_to_cpu(qatomic_read(pir_of(u))) : 0;
 }
 
-uint64_t ledger_progress(const LedgerUpid *u)
+uint64_t ledger_low(const LedgerUpid *u)
 {
-    return qatomic_read(&u->sender.sent) + qatomic_read(&u->receiver.takes) +
-           qatomic_read(&u->stores);
+    return u->host ? le64_to_cpu(qatomic_read((uint64_t *)u->host)) : 0;
 }
 
-bool ledger_under_way(const LedgerUpid *u)
+uint64_t ledger_senders_progress(const LedgerUpid *u)
 {
-    return qatomic_read(&u->sender.sent) != qatomic_read(&u->receiver.seen);
+    return qatomic_read(&u->sender.sent) + qatomic_read(&u->stores);
+}
+
+uint64_t ledger_progress(const LedgerUpid *u)
+{
+    return ledger_senders_progress(u) + qatomic_read(&u->receiver.takes);
+}
+
+/*
+ * A take clears ON, and nothing but a notification's post sets it again,
+ * unless somebody stores to it: then the clocks of two threads have to do.
+ */
+static bool is_taken(const LedgerUpid *u)
+{
+    return u->low_stored > u->sender.last_sent.time ?
+           u->receiver.took_at >= u->sender.last_sent.time :
+           !(ledger_low(u) & UPID_ON);
+}
+
+bool ledger_under_way(const UintrLedger *l, const LedgerUpid *u)
+{
+    return l->exact ? u->sender.sent != u->receiver.seen :
+           u->sender.sent && !is_taken(u);
 }
 
 LedgerUpid *ledger_new_upid(UintrLedger *l, void *host)

@@ -46,7 +46,7 @@ static CPUState *receiver_of(UintrLedger *l, LedgerUpid *u)
 static Case case_of(UintrLedger *l, LedgerUpid *u, uint64_t low, uint64_t pir)
 {
     const LedgerPost *sent = &u->sender.last_sent;
-    uint32_t ndst = ledger_under_way(u) ? sent->ndst :
+    uint32_t ndst = ledger_under_way(l, u) ? sent->ndst :
                     extract64(low, UPID_NDST_SHIFT, UPID_NDST_BITS);
     bool x2apic = sent->made ? sent->x2apic : ledger_in_x2apic_mode(first_cpu);
 
@@ -115,7 +115,7 @@ static LedgerFinding ask_reused(const Case *c)
     const LedgerPost *post = on ? &c->u->sender.last_sent :
                              &c->u->sender.last_post;
 
-    if (!c->receiver || !post->made || (on && !ledger_under_way(c->u)) ||
+    if (!c->receiver || !post->made || (on && !ledger_under_way(c->l, c->u)) ||
         c->u->attached <= post->time) {
         return nothing();
     }
@@ -159,7 +159,7 @@ static LedgerFinding ask_lost(const Case *c)
 {
     const LedgerPost *sent = &c->u->sender.last_sent;
 
-    if (!ledger_under_way(c->u) || !sent->is_lost) {
+    if (!ledger_under_way(c->l, c->u) || !sent->is_lost) {
         return nothing();
     }
     if (sent->loss == UINTR_LOSS_PEER_GONE) {
@@ -179,7 +179,7 @@ static LedgerFinding ask_lost(const Case *c)
 
 static LedgerFinding ask_stale(const Case *c)
 {
-    if (!ledger_under_way(c->u) || !c->receiver || !c->target ||
+    if (!ledger_under_way(c->l, c->u) || !c->receiver || !c->target ||
         c->target == c->receiver) {
         return nothing();
     }
@@ -198,7 +198,7 @@ static LedgerFinding ask_stolen(const Case *c)
 {
     LedgerCpu *at = c->target ? books(c, c->target) : NULL;
 
-    if (!ledger_under_way(c->u) || !at || !at->took ||
+    if (!ledger_under_way(c->l, c->u) || !at || !at->took ||
         at->took == c->u || !since_sent(c, at->took_at)) {
         return nothing();
     }
@@ -226,7 +226,7 @@ static bool is_due(const Case *c)
 
 static LedgerFinding ask_held_back(const Case *c)
 {
-    bool sends = !(c->low & UPID_SN) || ledger_under_way(c->u);
+    bool sends = !(c->low & UPID_SN) || ledger_under_way(c->l, c->u);
     const char *why;
 
     if (!sends || !waits_in_apic(c, &why)) {
@@ -281,7 +281,7 @@ static LedgerFinding ask_irq(const Case *c)
     const LedgerIrq *irq = c->target ?
         &books(c, c->target)->idt[c->u->sender.last_sent.nv] : NULL;
 
-    return ledger_under_way(c->u) && irq && since_sent(c, irq->time) &&
+    return ledger_under_way(c->l, c->u) && irq && since_sent(c, irq->time) &&
            !taken_by_hand(c, irq) ?
            irq_finding(c, irq, c->target->cpu_index) : nothing();
 }
@@ -290,7 +290,7 @@ static LedgerFinding ask_dropped(const Case *c)
 {
     LedgerCpu *at = c->target ? books(c, c->target) : NULL;
 
-    if (!ledger_under_way(c->u) || !at || !since_sent(c, at->dropped_at)) {
+    if (!ledger_under_way(c->l, c->u) || !at || !since_sent(c, at->dropped_at)) {
         return nothing();
     }
     return IN(UINTR_STALL_CAUSE_DROPPED, c->target->cpu_index,

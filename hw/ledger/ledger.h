@@ -131,6 +131,7 @@ struct LedgerUpid {
     bool met;               /* what was in PIR before is nobody's affair */
     char *memory;           /* its name, if other processes may have it */
     bool has_device;        /* which posts whoever's turn it is */
+    int64_t low_stored;     /* when ON, SN, NV or NDST were last; 0: never */
     int64_t attached;       /* WRMSR of IA32_UINTR_PD named it; 0: never */
     LedgerWait wait;
     uint64_t causes_injected[LEDGER_CAUSE__MAX];
@@ -138,17 +139,23 @@ struct LedgerUpid {
     LedgerColumn stored_in, stored_out;
     LedgerColumn unseen;    /* bits that nobody has made, less those taken */
     LedgerColumn peer_in, peer_out;     /* of the stored ones */
-    /* Either side writes to cache lines of its own. */
+    /*
+     * Either side writes to cache lines of its own, and under MTTCG reads
+     * none of the other's: four of them on their way between two processors
+     * take as long as a user interrupt.
+     */
     struct {
         LedgerColumn posted, coalesced;
         uint64_t sent;      /* notifications */
         LedgerPost last_post, last_sent;
-        LedgerWait began;   /* by the first post since it was empty */
+        LedgerWait began;   /* by the first post since it was empty; takes
+                             * are no part of its progress */
     } QEMU_ALIGNED(64) sender;
     struct {
         LedgerColumn taken, coalesced, delivered, injected, discarded;
         uint64_t takes;
-        uint64_t seen;      /* notifications sent when it took last */
+        int64_t took_at;    /* last; 0: never */
+        uint64_t seen;      /* notifications sent by then, if that is exact */
     } QEMU_ALIGNED(64) receiver;
 };
 
@@ -245,10 +252,12 @@ void ledger_seen(LedgerUpid *u);
 /* Its memory is there for the last time. */
 void ledger_lose(LedgerUpid *u);
 uint64_t ledger_pir(const LedgerUpid *u);
-/* Notifications, takes and stores to PIR. */
+uint64_t ledger_low(const LedgerUpid *u);       /* 0 if it is no RAM */
+/* Notifications, takes and stores to PIR; and without the takes. */
 uint64_t ledger_progress(const LedgerUpid *u);
-/* A notification was sent, and PIR was not taken since. */
-bool ledger_under_way(const LedgerUpid *u);
+uint64_t ledger_senders_progress(const LedgerUpid *u);
+/* A notification was sent, and PIR was not taken since. CPUs stand still. */
+bool ledger_under_way(const UintrLedger *l, const LedgerUpid *u);
 LedgerLine ledger_line(UintrLedger *l, LedgerUpid *u, int vector);
 bool ledger_adds_up(const LedgerLine *line);
 void ledger_inject(LedgerUpid *u, int vector, LedgerCause cause);

@@ -77,7 +77,7 @@ static void remember_post(LedgerCpu *c, LedgerUpid *u, const UintrPost *post,
         qatomic_inc(&u->sender.sent);
     }
     if (!post->old.pir && !(low & UPID_ON)) {
-        ledger_begin(&u->sender.began, now, ledger_progress(u));
+        ledger_begin(&u->sender.began, now, ledger_senders_progress(u));
     }
 }
 
@@ -145,10 +145,13 @@ static void on_take(CPUX86State *env, const UintrTake *take)
     }
     expect(u, 0);
     c->rr |= take->pir;
-    qatomic_set(&u->receiver.seen, qatomic_read(&u->sender.sent));
+    if (uintr_ledger->exact) {
+        u->receiver.seen = u->sender.sent;
+    }
     qatomic_inc(&u->receiver.takes);
     c->took = u;
     c->took_at = note(env, LEDGER_TAKE, u, 0, take->pir);
+    u->receiver.took_at = c->took_at;
     if (!take->rr) {
         ledger_begin(&c->began, c->took_at, c->progress);
     }
@@ -337,6 +340,9 @@ static void on_store(const UintrStore *store)
     })->time;
     if (bits_of_pir(store)) {
         u->last_to_pir = u->last_store;
+    }
+    if (store->offset < UPID_PIR_OFFSET) {
+        u->low_stored = u->last_store.time;
     }
 }
 

@@ -58,22 +58,29 @@ static bool too_long(UintrLedger *l, LedgerWait *w, const LedgerWait *began,
     return waiting && !w->stall && now - w->since >= l->stall_after;
 }
 
-static uint64_t low_of(const LedgerUpid *u)
-{
-    return le64_to_cpu(qatomic_read((uint64_t *)u->host));
-}
-
 static bool upid_waits(const LedgerUpid *u)
 {
-    uint64_t low = u->host ? low_of(u) : 0;
+    uint64_t low = ledger_low(u);
 
     return !(low & UPID_LOW_RESERVED) && (ledger_pir(u) || (low & UPID_ON));
 }
 
+/* The sender does not know of takes. */
+static LedgerWait began_of(const LedgerUpid *u)
+{
+    LedgerWait began = u->sender.began;
+
+    began.waiting &= u->receiver.took_at < began.since;
+    began.progress += qatomic_read(&u->receiver.takes);
+    return began;
+}
+
 static bool upid_too_long(UintrLedger *l, LedgerUpid *u, int64_t now)
 {
-    return too_long(l, &u->wait, &u->sender.began, upid_waits(u),
-                               ledger_progress(u), now);
+    LedgerWait began = began_of(u);
+
+    return too_long(l, &u->wait, &began, upid_waits(u), ledger_progress(u),
+                    now);
 }
 
 static bool cpu_too_long(UintrLedger *l, CPUState *cs, int64_t now)
@@ -240,7 +247,7 @@ static bool look_at_upid(UintrLedger *l, LedgerUpid *u, int64_t now)
         return false;
     }
     pir = ledger_pir(u);
-    low = low_of(u);
+    low = ledger_low(u);
     return found(l, &u->wait, u, pir, ledger_ask_upid(l, u, low, pir), now);
 }
 
@@ -292,7 +299,7 @@ void ledger_list_waiting(UintrLedger *l, int64_t now)
 
         if (u->host && u->wait.waiting && !u->wait.stall) {
             still(l, &u->wait, u, ledger_pir(u),
-                  ledger_ask_at_end(l, u, low_of(u), ledger_pir(u)), now);
+                  ledger_ask_at_end(l, u, ledger_low(u), ledger_pir(u)), now);
         }
     }
     CPU_FOREACH(cs) {
