@@ -18,9 +18,10 @@ class Failure(Exception):
 
 
 class Case(NamedTuple):
-    """key: what was run by whom; take: run it once, for figures by name."""
+    """key: what was run by whom; take: run it once, for figures by name; every: in each so manieth round."""
     key: tuple
     take: Callable[[], dict]
+    every: int = 1
 
 
 def run(cmd, seconds, passes=PASS):
@@ -95,7 +96,8 @@ def interleave(cases, rounds, minutes, tell):
     start = time.monotonic()
     while samples.rounds < rounds:
         for case in cases[::-1] if samples.rounds % 2 else cases:
-            samples.take(case)
+            if samples.rounds % case.every == 0:
+                samples.take(case)
         samples.rounds += 1
         spent = time.monotonic() - start
         tell(f"round {samples.rounds} of {rounds}, {spent:.0f} s")

@@ -75,7 +75,12 @@ def times():
     rows += [time_row(what + ", xapic against x2apic", ("x2apic", "xapic"), figure, figure,
                       AtMost(1.1)) for what, figure in XAPIC]
     rows += [floor(lines) for lines in (1, 2, 4)]
-    return rows + ordinary("computing", ("compute",), "cpu", "CPU s", Reported())
+    return rows + ordinary("computing", ("compute",), "cpu", "CPU s", Reported(), Reported())
+
+
+def computing():
+    """What a noisy host says of CPU time does not decide about one in a hundred."""
+    return ordinary("computing", ("compute",), "instructions", "instructions", Reported())
 
 
 def counts():
@@ -85,7 +90,7 @@ def counts():
             keys = [(test, apic, side, "instructions") for test, side in (base, new)]
             rows.append(Row(f"{what}, {apic}", figure_name(*base[::-1]), keys[0],
                             figure_name(*new[::-1]), keys[1], bound, "instructions"))
-    return rows + ordinary("computing", ("compute",), "instructions", "instructions", Reported())
+    return rows + computing()
 
 
 def boots():
@@ -116,8 +121,8 @@ def boot_counts():
                     AtMost(1.03))
 
 
-def ordinary(what, key, figure, unit, bound_on):
+def ordinary(what, key, figure, unit, bound_on, bound_off=Within(0.01)):
     """A guest that uses no user interrupts; then what it costs to have them switched on."""
     stock, off, on = ((*key, side, figure) for side in ("stock", "off", "on"))
-    return [Row(what, "stock", stock, "patched, off", off, Within(0.01), unit),
+    return [Row(what, "stock", stock, "patched, off", off, bound_off, unit),
             Row(what + ", switched on", "patched, off", off, "patched, on", on, bound_on, unit)]

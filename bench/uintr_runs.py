@@ -101,11 +101,11 @@ class Runs:
         return self.command("speed", side, 2, "single", apic,
                             f"wait=pause only={test} n={rounds}")
 
-    def compute_counts(self):
+    def compute_counts(self, every=1):
         for side in CPUS:
             command = functools.partial(self.compute_command, side)
             yield Case(("compute", side),
-                       functools.partial(measure.count_round, command, COUNTED_UNITS))
+                       functools.partial(measure.count_round, command, COUNTED_UNITS), every)
 
     def boots(self):
         for cpus in "1", "2":
