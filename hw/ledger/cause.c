@@ -290,7 +290,8 @@ static LedgerFinding ask_dropped(const Case *c)
 {
     LedgerCpu *at = c->target ? books(c, c->target) : NULL;
 
-    if (!ledger_under_way(c->l, c->u) || !at || !since_sent(c, at->dropped_at)) {
+    if (!ledger_under_way(c->l, c->u) || !at ||
+        !since_sent(c, at->dropped_at)) {
         return nothing();
     }
     return IN(UINTR_STALL_CAUSE_DROPPED, c->target->cpu_index,

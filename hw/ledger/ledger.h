@@ -148,8 +148,7 @@ struct LedgerUpid {
         LedgerColumn posted, coalesced;
         uint64_t sent;      /* notifications */
         LedgerPost last_post, last_sent;
-        LedgerWait began;   /* by the first post since it was empty; takes
-                             * are no part of its progress */
+        LedgerWait began;   /* by the first post since; takes are no progress */
     } QEMU_ALIGNED(64) sender;
     struct {
         LedgerColumn taken, coalesced, delivered, injected, discarded;

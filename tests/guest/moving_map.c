@@ -17,7 +17,7 @@ static uint32_t period;
 static volatile bool over;
 static volatile uint64_t reads, wrong;
 
-/* Most of the time without the big lock, which is held while the map changes. */
+/* Mostly without the big lock, which is held while the map changes. */
 static void read_period(uint64_t random)
 {
     while (!over) {
