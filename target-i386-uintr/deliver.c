@@ -6,7 +6,6 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/host-utils.h"
-#include "qemu/log.h"
 #include "exec/cpu_ldst.h"
 #include "exec/exec-all.h"
 #include "exec/helper-proto.h"
@@ -149,9 +148,9 @@ void x86_uintr_deliver(CPUX86State *env)
 
 void uintr_log_disabled(CPUX86State *env, const char *insn)
 {
-    qemu_log_mask(LOG_GUEST_ERROR, "CPU %d: %s with CR4.UINTR=0 raises #UD: "
-                  "set CR4 bit 25 first (x-uintr-quirks=cr4 does without "
-                  "it)\n", env_cpu(env)->cpu_index, insn);
+    x86_uintr_advise("CPU %d: %s with CR4.UINTR=0 raises #UD: set CR4 bit 25 "
+                     "first (x-uintr-quirks=cr4 does without it)",
+                     env_cpu(env)->cpu_index, insn);
 }
 
 /* R31, R33: #UD before anything else. */

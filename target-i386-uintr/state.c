@@ -4,7 +4,6 @@
  * bit that makes the CPU loop look for a delivery.
  */
 #include "qemu/osdep.h"
-#include "qemu/log.h"
 #include "internal.h"
 #include "observe.h"
 #include "trace.h"
@@ -58,8 +57,8 @@ uint64_t uintr_misc(const CPUX86State *env)
 
 static void log_absent(CPUX86State *env, uint32_t msr)
 {
-    qemu_log_mask(LOG_GUEST_ERROR, "CPU %d: WRMSR of 0x%x raises #GP: add "
-                  "uintr=on to -cpu\n", env_cpu(env)->cpu_index, msr);
+    x86_uintr_advise("CPU %d: WRMSR of 0x%x raises #GP: add uintr=on to -cpu",
+                     env_cpu(env)->cpu_index, msr);
 }
 
 bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr, uint64_t value)

@@ -57,6 +57,9 @@ uint32_t x86_uintr_xsave_size(CPUX86State *env, uint64_t all);
 /* IA32_XSS.  False means #GP(0). */
 bool x86_uintr_write_xss(CPUX86State *env, uint64_t value);
 
+/* What an image or a command line for an older emulator lacks. */
+void x86_uintr_advise(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
 void x86_uintr_realize(X86CPU *cpu, Error **errp);
 void x86_uintr_class_init(ObjectClass *oc);
 void x86_uintr_gdb_init(X86CPU *cpu);
