@@ -68,14 +68,20 @@ struct caller {
 void vcpu_here(struct vcpu *v, const struct caller *caller);
 void vcpu_reset(struct vcpu *v);
 void vcpu_sipi(struct vcpu *v, unsigned vector);
-void vcpu_partition(struct vcpu *v, uint64_t entry);
+/* At an image's entry: in long mode, or in protected mode without paging. */
+struct start {
+    uint64_t entry;
+    unsigned bits;
+};
+
+void vcpu_partition(struct vcpu *v, struct start start);
 
 /* ---- image.c ---- */
 
 /* Keep a copy of an ELF image; false if it is none that fits. */
 bool image_keep(uint64_t from);
-/* Load what was kept, into RT's memory: its entry. */
-uint64_t image_load(void);
+/* Load what was kept, into RT's memory: where and how it begins. */
+struct start image_load(void);
 
 /* ---- cpus.c: the CPUs of the machine ---- */
 

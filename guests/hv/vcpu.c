@@ -7,6 +7,7 @@
 #include "hv.h"
 
 #define ATTRIBUTES_CODE64 0xa9b
+#define ATTRIBUTES_CODE32 0xc9b
 #define ATTRIBUTES_DATA 0xc93
 #define ATTRIBUTES_CODE16 0x9b
 #define ATTRIBUTES_DATA16 0x93
@@ -17,6 +18,7 @@
 #define DR7_RESET       0x400
 #define CR0_RESET       0x60000010
 #define CR0_LONG        0x80000011      /* PG, ET, PE */
+#define CR0_PROTECTED   0x00000011      /* ET, PE */
 #define EFER_LONG       0x500           /* LME, LMA */
 #define RESET_BASE      0xffff0000
 #define RESET_IP        0xfff0
@@ -179,22 +181,33 @@ static void write_boot_page(void)
     boot_at(BOOT_GDT)[SEL_KDATA / 8] = DATA;
 }
 
-void vcpu_partition(struct vcpu *v, uint64_t entry)
+static void set_mode(struct vmcb *vmcb, unsigned bits)
+{
+    if (bits == 32) {
+        vmcb->cs = (struct vmcb_segment) { SEL_KCODE32, ATTRIBUTES_CODE32,
+                                           ~0u, 0 };
+        vmcb->cr0 = CR0_PROTECTED;
+        return;
+    }
+    vmcb->cs = (struct vmcb_segment) { SEL_KCODE, ATTRIBUTES_CODE64, ~0u, 0 };
+    vmcb->cr0 = CR0_LONG;
+    vmcb->cr3 = RT_BOOT;
+    vmcb->cr4 = CR4_PAE;
+    vmcb->efer = EFER_LONG | EFER_SVME;
+}
+
+void vcpu_partition(struct vcpu *v, struct start start)
 {
     const struct vmcb_segment data = { SEL_KDATA, ATTRIBUTES_DATA, ~0u, 0 };
     struct vmcb *vmcb = v->vmcb;
 
     write_boot_page();
     vcpu_reset(v);
+    set_mode(vmcb, start.bits);
     vmcb->es = vmcb->ss = vmcb->ds = vmcb->fs = vmcb->gs = data;
-    vmcb->cs = (struct vmcb_segment) { SEL_KCODE, ATTRIBUTES_CODE64, ~0u, 0 };
     vmcb->gdtr = (struct vmcb_segment) { 0, 0, SEL_KDATA + 7, BOOT_GDT };
     vmcb->idtr.limit = 0;
-    vmcb->cr0 = CR0_LONG;
-    vmcb->cr3 = RT_BOOT;
-    vmcb->cr4 = CR4_PAE;
-    vmcb->efer = EFER_LONG | EFER_SVME;
-    vmcb->rip = entry;
+    vmcb->rip = start.entry;
     vmcb->rsp = RT_BOOT + RT_BOOT_SIZE;
     v->rdi = rt.windows[0].base;
     v->rsi = rt.windows[0].size;

@@ -4,7 +4,6 @@
 
 const char *const test_group = "/stock/svm";
 
-#define CR0_ET          0x10
 #define EFER_LME        BIT(8)
 #define CODE16          0x9b
 #define LOOK            100000          /* PAUSEs in which nothing may happen */

@@ -58,6 +58,14 @@ static void test_fresh_image(void)
     CHECK_EQ(in_image, UNTOUCHED);
 }
 
+/* As an image of 32 bits begins, in each of its lives (begun.S). */
+static void test_mode(void)
+{
+    extern uint32_t begun_cr0;
+
+    CHECK_EQ(begun_cr0, arg_number("bits", 64) == 32 ? CR0_ET | CR0_PE : 0);
+}
+
 /* ---- what is answered by a fault ---- */
 
 #define INSN(name, text)                                                    \
@@ -126,6 +134,7 @@ static void test_trespass(void)
 const struct test tests[] = {
     { "each-attack-stops", test_stopped },
     { "restart-by-init-sipi", test_fresh_image },
+    { "begins-in-its-mode", test_mode },
     { "svm-instructions", test_undefined },
     { "msrs", test_msrs },
     { "ports", test_ports },

@@ -25,7 +25,9 @@
 #define RFLAGS_AC       BIT(18)
 #define RFLAGS_ID       BIT(21)
 
+#define CR0_PE          BIT(0)
 #define CR0_TS          BIT(3)
+#define CR0_ET          BIT(4)
 #define CR0_WP          BIT(16)
 #define CR0_AM          BIT(18)
 #define CR4_DE          BIT(3)
