@@ -12,6 +12,7 @@ from typing import Callable, NamedTuple
 # include/farbell/scf.h
 ENQUEUED, NOTIFIED, TAKEN, BEGUN, ENDED, REPLIED, WOKEN = range(1, 8)
 RT, GP, ANY = "rt", "gp", "any"
+NOT_RT, NOT_GP = "not rt", "not gp"     # another CPU's, or a device's: kernels wake themselves, too
 
 
 class Point(NamedTuple):
@@ -40,7 +41,7 @@ POSTS = kinds("post", "post-sent", "ipi", "ring")
 ARRIVALS = kinds("arrive", "rung")
 
 POINTS = [
-    Point("post", ANY, POSTS, True),
+    Point("post", NOT_GP, POSTS, True),
     Point("notify", ANY, ARRIVALS, True),
     Point("identify", GP, interrupt(GP_VECTORS), True),
     Point("deliver", GP, kinds("deliver"), True),
@@ -48,7 +49,7 @@ POINTS = [
     Point("look up", GP, mark(BEGUN)),
     Point("execute", GP, mark(ENDED)),
     Point("reply", GP, mark(REPLIED)),
-    Point("reply post", ANY, POSTS, True),
+    Point("reply post", NOT_RT, POSTS, True),
     Point("reply notify", ANY, ARRIVALS, True),
     Point("reply identify", RT, interrupt(RT_VECTORS), True),
     Point("wake", RT, mark(WOKEN)),
@@ -90,11 +91,17 @@ def last_that_must(points, i):
     return next(point for point in points[i:] if not point.optional)
 
 
+def concerns(point, event, cpus):
+    who = {name for name in cpus if cpus[name] == event["cpu"]}
+    return point.whose == ANY or point.whose in who or \
+        point.whose in (NOT_RT, NOT_GP) and point.whose[len("not "):] not in who
+
+
 def find(call, at, point, until, cpus):
     """The index of a point behind `at`, or None: `until` comes first."""
     for i in range(at + 1, len(call)):
         event = call[i]
-        if point.found(event) and point.whose in (ANY, *(w for w in cpus if cpus[w] == event["cpu"])):
+        if point.found(event) and concerns(point, event, cpus):
             return i
         if until is not point and until.found(event):
             return None
