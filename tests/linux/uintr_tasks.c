@@ -20,6 +20,7 @@
 #include "uintr_common.h"
 
 #define MANY    2000
+#define PAUSE   50000   /* us, after which others most likely sleep */
 #define MOVES   300     /* each may take a time slice of everybody */
 
 /* Shared with children. */
@@ -116,6 +117,29 @@ static void test_table_of_all_threads(void)
     count = 0;
     CHECK(!pthread_create(&after, NULL, send_here, NULL));
     pthread_join(after, NULL);
+    CHECK(wait_until(&count, 1));
+}
+
+/* M10: it stays when the thread that made it has gone, before the others have run again. */
+static void *register_and_end(void *arg)
+{
+    (void)arg;
+    usleep(PAUSE);
+    the_index = uintr_register_sender(the_fd, 0);
+    return NULL;
+}
+
+static void test_table_outlives_its_thread(void)
+{
+    pthread_t thread;
+
+    receive(0);
+    the_fd = uintr_vector_fd(1, 0);
+    the_index = -1;
+    CHECK(!pthread_create(&thread, NULL, register_and_end, NULL));
+    usleep(10 * PAUSE);
+    CHECK(the_index >= 0);
+    _senduipi(the_index);
     CHECK(wait_until(&count, 1));
 }
 
@@ -368,6 +392,7 @@ static void test_fresh_upid(void)
 static const struct test_case cases[] = {
     { "threads", test_threads },
     { "table-of-all-threads", test_table_of_all_threads },
+    { "table-outlives-its-thread", test_table_outlives_its_thread },
     { "processes", test_processes },
     { "migration", test_migration },
     { "fork", test_fork },

@@ -24,10 +24,16 @@ struct sender {
 struct uitt {
 	struct list_head list;
 	struct mm_struct *mm;		/* grabbed, so that its address is nobody else's */
-	unsigned int threads;		/* under tables_lock */
+	unsigned int threads;		/* that have it or are to join; under tables_lock */
 	struct mutex lock;
 	struct uitt_entry *entries;
 	struct sender senders[UINTR_MAX_SENDERS];
+};
+
+/* A thread that is to have the table; until then the table stays. */
+struct joining {
+	struct callback_head work;
+	struct uitt *uitt;
 };
 
 static LIST_HEAD(tables);
@@ -110,6 +116,13 @@ static struct uitt *uitt_get(struct mm_struct *mm, struct uitt *fresh)
 	return uitt;
 }
 
+static void uitt_hold(struct uitt *uitt)
+{
+	spin_lock(&tables_lock);
+	uitt->threads++;
+	spin_unlock(&tables_lock);
+}
+
 static void uitt_put(struct uitt *uitt)
 {
 	bool last;
@@ -143,40 +156,49 @@ void uitt_leave(struct thread *thread)
 	thread->uitt = NULL;
 }
 
-/* The process may have no table any more, or another one. */
-static void join_uitt(struct mm_struct *mm)
+/* It may be another program by now, dying, or have it already. */
+static void join_uitt(struct uitt *uitt)
 {
-	struct thread *thread = thread_attach();
-	struct uitt *uitt;
+	struct thread *thread;
 
+	if (current->mm != uitt->mm || current->flags & PF_EXITING)
+		return;
+	thread = thread_attach();
 	if (!thread || thread->uitt)
 		return;
-	uitt = uitt_get(mm, NULL);
-	if (uitt)
-		load_uitt(thread, uitt);
+	uitt_hold(uitt);
+	load_uitt(thread, uitt);
+}
+
+static void joining_end(struct joining *joining)
+{
+	uitt_put(joining->uitt);
+	kfree(joining);
+	module_put(THIS_MODULE);
 }
 
 static void join(struct callback_head *work)
 {
-	kfree(work);
-	if (current->mm && !(current->flags & PF_EXITING))
-		join_uitt(current->mm);
-	module_put(THIS_MODULE);
+	struct joining *joining = container_of(work, struct joining, work);
+
+	join_uitt(joining->uitt);
+	joining_end(joining);
 }
 
-static void let_join(struct task_struct *task)
+/* Takes the reference. */
+static void let_join(struct task_struct *task, struct uitt *uitt)
 {
-	struct callback_head *work = kmalloc(sizeof(*work), GFP_ATOMIC);
+	struct joining *joining = kmalloc(sizeof(*joining), GFP_ATOMIC);
 
-	if (!work || !try_module_get(THIS_MODULE)) {
-		kfree(work);
+	if (!joining || !try_module_get(THIS_MODULE)) {
+		kfree(joining);
+		uitt_put(uitt);
 		return;
 	}
-	init_task_work(work, join);
-	if (task_work_add(task, work, TWA_RESUME)) {
-		kfree(work);
-		module_put(THIS_MODULE);
-	}
+	joining->uitt = uitt;
+	init_task_work(&joining->work, join);
+	if (task_work_add(task, &joining->work, TWA_RESUME))
+		joining_end(joining);
 }
 
 /* On each CPU the instruction that ran has ended, and what was to be done before user code is. */
@@ -190,15 +212,18 @@ static void pass_all_cpus(void)
 }
 
 /* Whoever has the same memory, threads of other processes (CLONE_VM) too. */
-static void let_all_join(void)
+static void let_all_join(struct uitt *uitt)
 {
 	struct task_struct *process, *task;
 
+	smp_mb();	/* the table is there; pairs with uitt_inherit() */
 	rcu_read_lock();
 	for_each_process_thread(process, task) {
-		if (task != current && READ_ONCE(task->mm) == current->mm &&
-		    !(task->flags & PF_KTHREAD))
-			let_join(task);
+		if (task != current && READ_ONCE(task->mm) == uitt->mm &&
+		    !(task->flags & PF_KTHREAD)) {
+			uitt_hold(uitt);
+			let_join(task, uitt);
+		}
 	}
 	rcu_read_unlock();
 	pass_all_cpus();
@@ -210,15 +235,14 @@ static void let_all_join(void)
  */
 void uitt_inherit(struct task_struct *child)
 {
-	bool found;
+	struct uitt *uitt;
 
+	smp_mb();	/* the child is there; pairs with let_all_join() */
 	if (list_empty(&tables) || !child->mm)
 		return;
-	spin_lock(&tables_lock);
-	found = find_locked(child->mm);
-	spin_unlock(&tables_lock);
-	if (found)
-		let_join(child);
+	uitt = uitt_get(child->mm, NULL);
+	if (uitt)
+		let_join(child, uitt);
 }
 
 static struct uitt *current_uitt(void)
@@ -234,7 +258,7 @@ static struct uitt *current_uitt(void)
 	uitt = uitt_get(current->mm, fresh);
 	load_uitt(thread, uitt);
 	if (uitt == fresh)
-		let_all_join();
+		let_all_join(uitt);
 	else
 		uitt_destroy(fresh);
 	return uitt;
