@@ -7,9 +7,11 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -274,6 +276,58 @@ static void test_in_flight(void)
     CHECK(!close(other[0]) && !close(other[1]));
 }
 
+/* ---- workers of io_uring, which have the memory, too, and run no code of the program ---- */
+
+#define RINGS   4096
+
+static int threads_of_module(void)
+{
+    char line[32] = "";
+    FILE *file = fopen("/sys/class/misc/uintr/objects", "r");
+    int n;
+
+    CHECK(file && fscanf(file, "%31s %d", line, &n) == 2 && !strcmp(line, "threads"));
+    fclose(file);
+    return n;
+}
+
+/* A worker reads a byte from there. */
+static void let_worker_read(int from)
+{
+    static char byte;
+    struct io_uring_params p = { };
+    int fd = syscall(SYS_io_uring_setup, 4, &p);
+    uint8_t *ring = mmap(NULL, RINGS, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
+    struct io_uring_sqe *entry = mmap(NULL, RINGS, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                                      IORING_OFF_SQES);
+
+    CHECK(fd >= 0 && ring != MAP_FAILED && entry != MAP_FAILED);
+    *entry = (struct io_uring_sqe) { .opcode = IORING_OP_READ, .flags = IOSQE_ASYNC, .fd = from,
+                                     .addr = (uintptr_t)&byte, .len = 1 };
+    *(unsigned *)(ring + p.sq_off.array) = 0;
+    __atomic_store_n((unsigned *)(ring + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+    CHECK(syscall(SYS_io_uring_enter, fd, 1, 0, 0, NULL, 0) == 1);
+}
+
+static void test_io_worker(void)
+{
+    int ends[2];
+
+    for (int i = 0; i < 100 && threads_of_module(); i++) {
+        usleep(BLOCKED);
+    }
+    CHECK(!pipe(ends));
+    let_worker_read(ends[0]);
+    usleep(BLOCKED);
+    receive(0);
+    CHECK(uintr_register_self(0, 0) == 0);
+    CHECK(write(ends[1], "", 1) == 1);
+    usleep(BLOCKED);
+    CHECK(threads_of_module() == 1);
+    _senduipi(0);
+    CHECK(wait_until(&count, 1));
+}
+
 /* ---- filtered, and another program ---- */
 
 /* No call but read, write and exit: user interrupts are none. */
@@ -342,6 +396,7 @@ static const struct test_case cases[] = {
     { "vfork", test_vfork },
     { "shared-memory", test_shared_memory },
     { "in-flight", test_in_flight },
+    { "io-worker", test_io_worker },
     { "seccomp", test_seccomp },
     { "exec-in-handler", test_exec_in_handler },
 };

@@ -211,6 +211,12 @@ static void pass_all_cpus(void)
 	on_each_cpu(nothing, NULL, 1);
 }
 
+/* A kernel thread may borrow the memory, and a worker of io_uring has it, for the kernel's code. */
+static bool runs_user_code(const struct task_struct *task)
+{
+	return !(task->flags & (PF_KTHREAD | PF_IO_WORKER));
+}
+
 /* Whoever has the same memory, threads of other processes (CLONE_VM) too. */
 static void let_all_join(struct uitt *uitt)
 {
@@ -219,8 +225,7 @@ static void let_all_join(struct uitt *uitt)
 	smp_mb();	/* the table is there; pairs with uitt_inherit() */
 	rcu_read_lock();
 	for_each_process_thread(process, task) {
-		if (task != current && READ_ONCE(task->mm) == uitt->mm &&
-		    !(task->flags & PF_KTHREAD)) {
+		if (task != current && READ_ONCE(task->mm) == uitt->mm && runs_user_code(task)) {
 			uitt_hold(uitt);
 			let_join(task, uitt);
 		}
