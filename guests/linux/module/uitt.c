@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -367,6 +368,7 @@ int uintr_unregister_sender(u64 index)
 
 	if (!uitt || index >= UINTR_MAX_SENDERS)
 		return ret;
+	index = array_index_nospec(index, UINTR_MAX_SENDERS);
 	mutex_lock(&uitt->lock);
 	if (sender_used(&uitt->senders[index])) {
 		remove(uitt, index);
