@@ -14,6 +14,7 @@ struct uintr_area {
 	struct uintr_area_config config;
 	refcount_t users;		/* whoever added it is one */
 	bool removed;
+	struct module *last;		/* of the last user; stays until the area is released */
 	spinlock_t lock;		/* the next two */
 	unsigned long *taken;		/* of the slots of our part */
 	u32 next;
@@ -42,22 +43,21 @@ void area_place(struct uintr_area *area, struct receiver *receiver)
 	receiver->ndst_shift = area->config.ndst_shift;
 }
 
-/* In a work, because the last user may be a thread that exits. */
-static void release_area(struct work_struct *work)
+static void release_area(struct uintr_area *area)
 {
-	struct uintr_area *area = container_of(work, struct uintr_area, release);
+	struct module *last = area->last;
 
 	area->config.release(area->config.opaque);
 	bitmap_free(area->taken);
 	kfree(area);
 	count_less(COUNT_AREAS);
+	module_put(last);
 	module_put(THIS_MODULE);
 }
 
-static void put_area(struct uintr_area *area)
+static void release_work(struct work_struct *work)
 {
-	if (refcount_dec_and_test(&area->users))
-		schedule_work(&area->release);
+	release_area(container_of(work, struct uintr_area, release));
 }
 
 int area_use(struct uintr_area *area)
@@ -68,12 +68,17 @@ int area_use(struct uintr_area *area)
 	return 0;
 }
 
+/* The last user may be a thread that exits, which must not sleep. */
 void area_unuse(struct uintr_area *area)
 {
 	struct module *owner = area->config.owner;
 
-	put_area(area);
-	module_put(owner);
+	if (!refcount_dec_and_test(&area->users)) {
+		module_put(owner);
+		return;
+	}
+	area->last = owner;
+	schedule_work(&area->release);
 }
 
 static int take_slot(struct uintr_area *area)
@@ -148,7 +153,7 @@ struct uintr_area *uintr_area_add(const struct uintr_area_config *config)
 	}
 	refcount_set(&area->users, 1);
 	spin_lock_init(&area->lock);
-	INIT_WORK(&area->release, release_area);
+	INIT_WORK(&area->release, release_work);
 	__module_get(THIS_MODULE);
 	count_more(COUNT_AREAS);
 	return area;
@@ -158,8 +163,8 @@ EXPORT_SYMBOL_GPL(uintr_area_add);
 void uintr_area_remove(struct uintr_area *area)
 {
 	WRITE_ONCE(area->removed, true);
-	put_area(area);
-	flush_work(&area->release);
+	if (refcount_dec_and_test(&area->users))
+		release_area(area);
 }
 EXPORT_SYMBOL_GPL(uintr_area_remove);
 
