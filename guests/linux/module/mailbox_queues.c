@@ -341,10 +341,22 @@ void mailbox_queues_fill(struct mailbox *m)
 	}
 }
 
+/* Readers may still look for them. */
+static void free_ready(struct mailbox *m)
+{
+	struct rx *rx, *next;
+	LIST_HEAD(ready);
+
+	spin_lock_irq(&m->rx_lock);
+	list_splice_init(&m->rx_ready, &ready);
+	spin_unlock_irq(&m->rx_lock);
+	list_for_each_entry_safe(rx, next, &ready, entry)
+		kfree(rx);
+}
+
 /* The device has been reset: what it had comes back unreported. */
 void mailbox_queues_stop(struct mailbox *m)
 {
-	struct rx *rx, *next;
 	struct tx *tx;
 	void *buffer;
 
@@ -357,8 +369,6 @@ void mailbox_queues_stop(struct mailbox *m)
 		kfree(buffer);
 	while ((buffer = virtqueue_detach_unused_buf(m->vqs[MBOX_QUEUE_EVENTS])))
 		kfree(buffer);
-	list_for_each_entry_safe(rx, next, &m->rx_ready, entry)
-		kfree(rx);
-	INIT_LIST_HEAD(&m->rx_ready);
+	free_ready(m);
 	m->vdev->config->del_vqs(m->vdev);
 }
