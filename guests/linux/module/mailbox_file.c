@@ -70,6 +70,7 @@ static int mailbox_release(struct inode *inode, struct file *file)
 	spin_lock_irq(&m->files_lock);
 	list_del(&f->entry);
 	spin_unlock_irq(&m->files_lock);
+	put_pid(f->receiver);
 	kfree(f);
 	return 0;
 }

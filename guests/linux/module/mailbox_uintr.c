@@ -97,22 +97,31 @@ static void receiver_gone(void *opaque, u32 offset)
 	spin_unlock_irqrestore(&w->lock, flags);
 }
 
-long mailbox_receiver(struct mailbox_file *f, void __user *argument)
+static void has_become_receiver(struct mailbox_file *f, u32 upid)
 {
 	struct mailbox_window *w = f->m->window;
+	struct pid *before;
+
+	spin_lock_irq(&w->lock);
+	before = f->receiver;
+	f->receiver = get_pid(task_pid(current));
+	f->upid = upid;
+	f->is_receiver = true;
+	spin_unlock_irq(&w->lock);
+	put_pid(before);
+}
+
+long mailbox_receiver(struct mailbox_file *f, void __user *argument)
+{
 	struct fbmb_receiver r;
 	int offset;
 
 	if (copy_from_user(&r, argument, sizeof(r)))
 		return -EFAULT;
-	offset = uintr_area_register_handler(w->area, r.handler, r.flags);
+	offset = uintr_area_register_handler(f->m->window->area, r.handler, r.flags);
 	if (offset < 0)
 		return offset;
-	spin_lock_irq(&w->lock);
-	f->receiver = task_pid(current);
-	f->upid = offset;
-	f->is_receiver = true;
-	spin_unlock_irq(&w->lock);
+	has_become_receiver(f, offset);
 	r.offset = offset;
 	return copy_to_user(argument, &r, sizeof(r)) ? -EFAULT : 0;
 }
