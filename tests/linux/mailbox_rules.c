@@ -126,6 +126,17 @@ static void handler(void)
 {
 }
 
+/* Arguments that the kernel reads, and cannot answer to. */
+static void *read_only(void (*function)(void))
+{
+    struct fbmb_receiver *r = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    r->handler = (__u64)function;
+    mprotect(r, PAGE, PROT_READ);
+    return r;
+}
+
 static void receivers(void)
 {
     struct fbmb_receiver r = { .handler = -1ull };
@@ -135,6 +146,8 @@ static void receivers(void)
     rule(ioctl(device, FBMB_RECEIVER, &r) == -1, "no handler: no receiver");
     rule(fails_with(ioctl(device, FBMB_BIND, &b), EPERM),
          "who is no receiver binds nothing");
+    rule(fails_with(ioctl(device, FBMB_RECEIVER, read_only(handler)), EFAULT),
+         "who cannot be told where is no receiver");
     r = (struct fbmb_receiver) { .handler = (__u64)handler };
     rule(!ioctl(device, FBMB_RECEIVER, &r) && r.offset < info.upid_size,
          "a receiver's UPID is in this side's half");

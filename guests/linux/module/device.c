@@ -66,7 +66,7 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	case UINTR_IOC_REGISTER_HANDLER:
 		return register_handler((void __user *)arg);
 	case UINTR_IOC_UNREGISTER_HANDLER:
-		return receiver_unregister(current_thread(), -ECONNRESET);
+		return uintr_unregister_handler();
 	case UINTR_IOC_VECTOR_FD:
 		return vector_fd(arg);
 	case UINTR_IOC_REGISTER_SENDER:

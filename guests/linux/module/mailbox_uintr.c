@@ -123,7 +123,10 @@ long mailbox_receiver(struct mailbox_file *f, void __user *argument)
 		return offset;
 	has_become_receiver(f, offset);
 	r.offset = offset;
-	return copy_to_user(argument, &r, sizeof(r)) ? -EFAULT : 0;
+	if (!copy_to_user(argument, &r, sizeof(r)))
+		return 0;
+	uintr_unregister_handler();
+	return -EFAULT;
 }
 
 long mailbox_sender(struct mailbox_file *f, void __user *argument)

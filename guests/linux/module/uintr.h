@@ -47,6 +47,9 @@ void uintr_area_remove(struct uintr_area *area);
  */
 int uintr_area_register_handler(struct uintr_area *area, u64 handler, u32 flags);
 
+/* -EINVAL: the current task is no receiver. */
+int uintr_unregister_handler(void);
+
 /*
  * SENDUIPI with the operand that is returned posts `vector` to the UPID at
  * `offset` of the peer's part, in each thread of the current process.

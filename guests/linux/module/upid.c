@@ -4,6 +4,7 @@
  * of what is in it only ON and PIR are looked at, and NV, NDST and SN are written anew each time.
  */
 #include <linux/errno.h>
+#include <linux/export.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/apic.h>
@@ -155,6 +156,12 @@ int receiver_unregister(struct thread *thread, int gone)
 	receiver_put(receiver);
 	return 0;
 }
+
+int uintr_unregister_handler(void)
+{
+	return receiver_unregister(current_thread(), -ECONNRESET);
+}
+EXPORT_SYMBOL_GPL(uintr_unregister_handler);
 
 /* sp 0: the interrupted stack again, below its red zone. */
 int receiver_alt_stack(u64 sp, u64 size)
