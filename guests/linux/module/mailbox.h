@@ -32,7 +32,7 @@ struct mailbox {
 	struct device dev;
 	struct cdev cdev;
 	int number;
-	struct inode *inode;	/* of the first open: all mappings are its */
+	struct inode *inode;	/* all mappings are its */
 
 	/*
 	 * Read by who uses the device's registers or memory.  That it is gone
@@ -107,6 +107,13 @@ void mailbox_window_leave(struct mailbox_file *f);
 long mailbox_receiver(struct mailbox_file *f, void __user *argument);
 long mailbox_sender(struct mailbox_file *f, void __user *argument);
 long mailbox_bind(struct mailbox_file *f, void __user *argument);
+
+/* mailbox_map.c */
+int mailbox_map_init(void);
+void mailbox_map_exit(void);
+int mailbox_map_start(struct mailbox *m);
+int mailbox_mmap(struct file *file, struct vm_area_struct *vma);
+void mailbox_unmap_all(struct mailbox *m);
 
 /* mailbox_file.c */
 int mailbox_files_init(void);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* /dev/farbell-mailboxN */
 #include <linux/idr.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
@@ -10,27 +9,12 @@
 #include "mailbox.h"
 
 #define DEVICES		16
-#define SECTION_SHIFT	40	/* of FBMB_MAP_* */
 
 static dev_t first;
 static struct class *class;
 static DEFINE_IDA(numbers);
-/* Mailboxes come and are opened; what the first open has set stays. */
-static DEFINE_MUTEX(opening);
 
 /* ---- open, release ---- */
-
-/* All mappings are of one inode, by which remove() finds them. */
-static void use_inode(struct mailbox *m, struct file *file)
-{
-	mutex_lock(&opening);
-	if (!m->inode) {
-		m->inode = file_inode(file);
-		ihold(m->inode);
-	}
-	file->f_mapping = m->inode->i_mapping;
-	mutex_unlock(&opening);
-}
 
 static int mailbox_open(struct inode *inode, struct file *file)
 {
@@ -41,7 +25,7 @@ static int mailbox_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	f->m = m;
 	init_waitqueue_head(&f->wait);
-	use_inode(m, file);
+	file->f_mapping = m->inode->i_mapping;
 	spin_lock_irq(&m->files_lock);
 	f->events_seen = m->event_count;
 	list_add_tail(&f->entry, &m->files);
@@ -230,68 +214,6 @@ static long mailbox_ioctl(struct file *file, unsigned int call,
 	return result;
 }
 
-/* ---- mmap ---- */
-
-/*
- * Pages are looked up when they are touched, so that none is left, or comes
- * again, when the device has gone: SIGBUS.
- */
-static vm_fault_t mailbox_fault(struct vm_fault *vmf)
-{
-	struct mailbox_file *f = vmf->vma->vm_file->private_data;
-	struct mailbox *m = f->m;
-	u64 section = vmf->pgoff >> (SECTION_SHIFT - PAGE_SHIFT);
-	u64 page = vmf->pgoff & ((1ULL << (SECTION_SHIFT - PAGE_SHIFT)) - 1);
-	vm_fault_t result = VM_FAULT_SIGBUS;
-
-	down_read(&m->mapped);
-	if (!m->gone && section < ARRAY_SIZE(m->sections) &&
-	    page < m->sections[section].size >> PAGE_SHIFT)
-		result = vmf_insert_pfn(vmf->vma, vmf->address,
-			((m->shm_base + m->sections[section].offset) >>
-			 PAGE_SHIFT) + page);
-	up_read(&m->mapped);
-	return result;
-}
-
-static const struct vm_operations_struct mapping = {
-	.fault = mailbox_fault,
-};
-
-/* The section, or null: there is none, or not so much of it. */
-static const struct mailbox_section *section_of(struct mailbox *m,
-						struct vm_area_struct *vma)
-{
-	u64 number = vma->vm_pgoff >> (SECTION_SHIFT - PAGE_SHIFT);
-	u64 page = vma->vm_pgoff & ((1ULL << (SECTION_SHIFT - PAGE_SHIFT)) - 1);
-	u64 pages;
-
-	if (!number || number >= ARRAY_SIZE(m->sections))
-		return NULL;
-	pages = m->sections[number].size >> PAGE_SHIFT;
-	return page < pages && vma_pages(vma) <= pages - page ?
-	       &m->sections[number] : NULL;
-}
-
-static int mailbox_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	struct mailbox_file *f = file->private_data;
-	const struct mailbox_section *s = section_of(f->m, vma);
-
-	if (!s)
-		return -EINVAL;
-	if (!(vma->vm_flags & VM_SHARED))
-		return -EINVAL;
-	if (vma->vm_flags & VM_EXEC || (vma->vm_flags & VM_WRITE && !s->writable))
-		return -EACCES;
-	vma->vm_flags &= ~VM_MAYEXEC;
-	if (!s->writable)
-		vma->vm_flags &= ~VM_MAYWRITE;
-	vma->vm_flags |= VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP;
-	vma->vm_ops = &mapping;
-	return 0;
-}
-
 static const struct file_operations operations = {
 	.owner = THIS_MODULE,
 	.open = mailbox_open,
@@ -329,6 +251,9 @@ int mailbox_add(struct mailbox *m)
 {
 	int error;
 
+	error = mailbox_map_start(m);
+	if (error)
+		return error;
 	m->number = ida_alloc_max(&numbers, DEVICES - 1, GFP_KERNEL);
 	if (m->number < 0)
 		return m->number;
@@ -365,8 +290,7 @@ void mailbox_remove(struct mailbox *m)
 	list_for_each_entry(f, &m->files, entry)
 		wake_up_all(&f->wait);
 	spin_unlock_irq(&m->files_lock);
-	if (m->inode)
-		unmap_mapping_range(m->inode->i_mapping, 0, 0, 1);
+	mailbox_unmap_all(m);
 }
 
 static char *devnode(struct device *dev, umode_t *mode)
@@ -376,19 +300,33 @@ static char *devnode(struct device *dev, umode_t *mode)
 	return NULL;
 }
 
+static int add_class(void)
+{
+	class = class_create(THIS_MODULE, "farbell-mailbox");
+	if (IS_ERR(class))
+		return PTR_ERR(class);
+	class->devnode = devnode;
+	return 0;
+}
+
 int mailbox_files_init(void)
 {
-	int error = alloc_chrdev_region(&first, 0, DEVICES, "farbell-mailbox");
+	int error = mailbox_map_init();
 
 	if (error)
 		return error;
-	class = class_create(THIS_MODULE, "farbell-mailbox");
-	if (IS_ERR(class)) {
-		unregister_chrdev_region(first, DEVICES);
-		return PTR_ERR(class);
-	}
-	class->devnode = devnode;
+	error = alloc_chrdev_region(&first, 0, DEVICES, "farbell-mailbox");
+	if (error)
+		goto maps;
+	error = add_class();
+	if (error)
+		goto region;
 	return 0;
+region:
+	unregister_chrdev_region(first, DEVICES);
+maps:
+	mailbox_map_exit();
+	return error;
 }
 
 void mailbox_files_exit(void)
@@ -396,4 +334,5 @@ void mailbox_files_exit(void)
 	class_destroy(class);
 	unregister_chrdev_region(first, DEVICES);
 	ida_destroy(&numbers);
+	mailbox_map_exit();
 }
