@@ -11,7 +11,6 @@
 
 #include "cases.h"
 
-#define RESULTS 3
 #define SECONDS 120     /* for each, until SIGALRM */
 
 void check(bool good, const char *file, int line, const char *what)

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#define RESULTS 3   /* the descriptor */
+
 struct test_case {
     const char *name;
     void (*run)(void);
