@@ -12,7 +12,8 @@
 
 #include "private.h"
 
-#define RIVAL	"kvm_intel"
+#define RIVAL		"kvm_intel"
+#define NOTES_XSS	"kvm_amd"
 
 static bool cpu_has_uintr(void)
 {
@@ -35,9 +36,9 @@ static bool cpu_has_component(void)
 }
 
 /* Modules are known by name only to each other's kset. */
-static bool rival_loaded(void)
+static bool is_loaded(const char *name)
 {
-	struct kobject *found = kset_find_obj(THIS_MODULE->mkobj.kobj.kset, RIVAL);
+	struct kobject *found = kset_find_obj(THIS_MODULE->mkobj.kobj.kset, name);
 
 	if (found)
 		kobject_put(found);
@@ -83,10 +84,25 @@ static int modules_start(void)
 {
 	int ret = register_module_notifier(&module_notifier);
 
-	if (ret || !rival_loaded())
+	if (ret || !is_loaded(RIVAL))
 		return ret;
 	modules_stop();
 	return refuse(RIVAL " is loaded and uses the same interrupt: remove it first");
+}
+
+/*
+ * When it was loaded it has noted what IA32_XSS is in the host. With our bit in what it noted it
+ * takes the bit from its guests; without, they could load our registers.
+ */
+static int guests_start(void)
+{
+	if (is_loaded(NOTES_XSS))
+		return refuse(NOTES_XSS " is loaded and would give guests the registers: load it later");
+	return 0;
+}
+
+static void guests_stop(void)
+{
 }
 
 /* Started in this order and stopped in the reverse one: what others use comes first. */
@@ -99,6 +115,7 @@ static const struct part {
 	{ task_start, task_stop },
 	{ wait_start, wait_stop },
 	{ cpu_start, cpu_stop },
+	{ guests_start, guests_stop },
 	{ events_start, events_stop },
 	{ device_start, device_stop },
 };
