@@ -343,6 +343,21 @@ static void test_registered_again(void)
     }
 }
 
+/* A program that closes what it does not know of has closed the library's device, too. */
+static void test_closed_descriptors(void)
+{
+    receive(0);
+    closefrom(RESULTS + 1);
+    CHECK(uintr_register_self(0, 0) == 0);
+    _senduipi(0);
+    CHECK(wait_until(&count, 1));
+    closefrom(RESULTS + 1);
+    CHECK(open("/dev/null", O_RDWR) == RESULTS + 1);
+    FAILS(uintr_register_sender(RESULTS + 1, 0), EOPNOTSUPP);
+    closefrom(RESULTS + 1);
+    FAILS(uintr_register_sender(99, 0), EBADF);
+}
+
 /* For `unload`: receives, with nothing open. */
 static int hold(void)
 {
@@ -366,6 +381,7 @@ static const struct test_case cases[] = {
     { "registered-in-signal", test_registered_in_signal },
     { "red-zone", test_red_zone },
     { "registered-again", test_registered_again },
+    { "closed-descriptors", test_closed_descriptors },
 };
 
 int main(int argc, char **argv)

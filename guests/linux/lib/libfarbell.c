@@ -3,12 +3,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "farbell-uintr.h"
 
 static atomic_int device = -1;
+static atomic_ullong device_number;
+
+static unsigned long long number_of(int fd)
+{
+	struct stat stat;
+
+	return fstat(fd, &stat) ? 0 : stat.st_rdev;
+}
 
 static int open_device(void)
 {
@@ -18,10 +28,33 @@ static int open_device(void)
 		errno = ENOSYS;		/* as where a kernel has no such calls */
 		return -1;
 	}
+	atomic_store(&device_number, number_of(fd));
 	if (atomic_compare_exchange_strong(&device, &none, fd))
 		return fd;
 	close(fd);			/* another thread was quicker */
 	return none;
+}
+
+/* Who closes all that he has, as daemons do, knows nothing of this one. */
+static bool was_closed(int fd)
+{
+	int error = errno;
+	bool closed = (error == EBADF || error == ENOTTY) &&
+		      number_of(fd) != atomic_load(&device_number);
+
+	errno = error;
+	return closed;
+}
+
+static int ask(int fd, unsigned long command, unsigned long arg)
+{
+	int ret = fd < 0 ? -1 : ioctl(fd, command, arg);
+
+	if (ret >= 0 || fd < 0 || !was_closed(fd))
+		return ret;
+	atomic_compare_exchange_strong(&device, &fd, -1);
+	fd = open_device();
+	return fd < 0 ? -1 : ioctl(fd, command, arg);
 }
 
 /* `flags` of all calls but one are for the future, and 0. */
@@ -31,13 +64,11 @@ static int call(unsigned long command, unsigned long arg, unsigned int flags)
 
 	if (fd < 0)
 		fd = open_device();
-	if (fd < 0)
-		return -1;
-	if (flags) {
+	if (fd >= 0 && flags) {
 		errno = EINVAL;
 		return -1;
 	}
-	return ioctl(fd, command, arg);
+	return ask(fd, command, arg);
 }
 
 int uintr_register_handler(const void *handler, unsigned int flags)
