@@ -27,6 +27,9 @@
 #define __NR_uintr_register_sender      474
 #define __NR_uintr_unregister_sender    475
 #define uintr_wait()                    syscall(476, 10000000ul, 0)
+#define uintr_register_self(vector, flags)      syscall(477, vector, flags)
+#define uintr_alt_stack(sp, size, flags)        syscall(478, sp, size, flags)
+#define uintr_share_senders(fd, flags)          syscall(479, fd, flags)
 #define what_was_registered             ping
 #endif
 
@@ -91,6 +94,39 @@ static void *other(void *arg)
     return NULL;
 }
 
+/* What only the later numbers have: a vector of one's own, and a stack for handlers. */
+#ifdef OLD_NUMBERS
+static void use_other_calls(void)
+{
+}
+#else
+static void use_other_calls(void)
+{
+    static char stack[16384];
+    int self = uintr_register_self(1, 0);
+
+    if (self < 0) {
+        fail("register_self");
+    }
+    if (uintr_alt_stack(stack, sizeof(stack), 0)) {
+        fail("alt_stack");
+    }
+    _stui();
+    _senduipi(self);
+    while (pongs < 1) {
+        __builtin_ia32_pause();
+    }
+    _clui();
+    pongs = 0;
+    if (uintr_unregister_sender(self, 0) || uintr_alt_stack(NULL, 0, 0)) {
+        fail("unregister_sender");
+    }
+    if (uintr_share_senders(pong_fd, 0) != -1 || errno != ENOSYS) {
+        fail("the last number");
+    }
+}
+#endif
+
 int main(void)
 {
     pthread_t thread;
@@ -99,6 +135,7 @@ int main(void)
     if (uintr_register_handler(on_pong, 0)) {
         fail("register_handler");
     }
+    use_other_calls();
     pong_fd = uintr_vector_fd(63, 0);
     pthread_create(&thread, NULL, other, NULL);
     while (ping_fd < 0) {

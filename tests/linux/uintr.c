@@ -93,7 +93,7 @@ static void test_sender_errors(void)
 
     FAILS(uintr_unregister_sender(0, 0), EINVAL);
     receive(0);
-    fd = uintr_vector_fd(1, 0);
+    fd = uintr_create_fd(1, 0);
     CHECK(fd >= 0);
     FAILS(uintr_register_sender(12345, 0), EBADF);
     FAILS(uintr_register_sender(2, 0), EOPNOTSUPP);
@@ -358,6 +358,29 @@ static void test_closed_descriptors(void)
     FAILS(uintr_register_sender(99, 0), EBADF);
 }
 
+/* The kernel's entry for 32-bit programs, whose calls find nothing. */
+static int ioctl_of_32_bits(int fd, unsigned int command, unsigned int argument)
+{
+    const long number = 54;
+    long result;
+
+    asm volatile("int $0x80" : "=a"(result) : "a"(number), "b"(fd), "c"(command), "d"(argument)
+                 : "memory", "r8", "r9", "r10", "r11");
+    return result;
+}
+
+static void test_32_bits(void)
+{
+    int fd = open(UINTR_DEVICE, O_RDWR);
+
+    receive(0);
+    for (int number = 0; number < 16; number++) {
+        CHECK(ioctl_of_32_bits(fd, _IO(UINTR_IOC_MAGIC, number), 0) == -ENOTTY);
+    }
+    CHECK(ioctl_of_32_bits(fd, UINTR_IOC_REGISTER_HANDLER, 0x10000) == -ENOTTY);
+    CHECK(_testui());
+}
+
 /* For `unload`: receives, with nothing open. */
 static int hold(void)
 {
@@ -382,6 +405,7 @@ static const struct test_case cases[] = {
     { "red-zone", test_red_zone },
     { "registered-again", test_registered_again },
     { "closed-descriptors", test_closed_descriptors },
+    { "32-bits", test_32_bits },
 };
 
 int main(int argc, char **argv)
