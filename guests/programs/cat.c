@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cat [FILE...]: files of the other side, or what is typed there, to the console. */
+/* cat [FILE...]: files of the other side, or what is typed there. */
 #include "libc.h"
 
 static int copy(long fd)
