@@ -47,9 +47,8 @@ bool uintr_upid_reach(CPUX86State *env, uint64_t address, void **host)
     int flags = probe(env, address, sizeof(UintrUpid), MMU_DATA_STORE,
                       uintr_supervisor_index(env), host);
 
-    if (*host && (uintr_observer || uintr_scheduler ||
-                  trace_event_get_state_backends(TRACE_UINTR_UPID_STORE))) {
-        uintr_watch_upid(address, *host);
+    if (*host) {
+        uintr_upid_is_used(address, *host);
     }
     return !(flags & TLB_INVALID_MASK);
 }

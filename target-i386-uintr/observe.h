@@ -86,6 +86,8 @@ typedef struct UintrObserver {
     void (*replace)(CPUX86State *env, uint64_t old_rr, UintrReplaced how,
                     void *image);
     void (*save)(CPUX86State *env, void *image);
+    /* RDMSR of UIRR. */
+    void (*read)(CPUX86State *env);
     /* WRMSR has set IA32_UINTR_PD. */
     void (*attach)(CPUX86State *env);
     /* A reset, INIT or a snapshot may have changed UIRR. */
@@ -102,6 +104,9 @@ typedef struct UintrObserver {
 void uintr_observe(const UintrObserver *observer);
 
 extern const UintrObserver *uintr_observer;
+
+/* Somebody posts to it: from now on stores to it are, if anybody listens. */
+void uintr_upid_is_used(uint64_t linear, void *host);
 
 /* Are stores to this UPID told of?  Not if there are too many of them. */
 bool uintr_upid_is_watched(void *host);

@@ -116,8 +116,8 @@ static bool post_alone(CPUX86State *env, uint64_t address, uint8_t vector,
 }
 
 /* R61: the write access is checked before reserved bits are. */
-static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
-                 void **ram, uintptr_t ra)
+static bool try_post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
+                     void **ram, uintptr_t ra)
 {
     void *host;
 
@@ -134,6 +134,18 @@ static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
         return upid_post_to_ram(host, entry->vector, old);
     }
     return post_alone(env, entry->upid, entry->vector, old, ra);
+}
+
+static bool post(CPUX86State *env, const Uitte *entry, UintrUpid *old,
+                 void **ram, uintptr_t ra)
+{
+    X86UintrConfig *config = &env_archcpu(env)->uintr;
+    bool posted;
+
+    config->own_post = ra;
+    posted = try_post(env, entry, old, ram, ra);
+    config->own_post = 0;
+    return posted;
 }
 
 void helper_senduipi(CPUX86State *env, target_ulong index)

@@ -53,6 +53,7 @@ typedef struct X86UintrConfig {
     uint32_t quirks;        /* x-uintr-quirks: a bit for each (quirks.h) */
     bool no_cmpxchg128;     /* x-uintr-no-cmpxchg128: the fallback path */
     bool own_access;        /* the facility itself is writing to a UPID */
+    uintptr_t own_post;     /* the SENDUIPI whose stores are its post */
 } X86UintrConfig;
 
 #endif

@@ -110,12 +110,27 @@ static void on_store_to(const WatchedPage *page, unsigned line, CPUState *cs,
     tell(&store, page->linear[line]);
 }
 
+/*
+ * A post's store is known by the instruction: one that faults never comes to
+ * its end.
+ */
+static bool is_own(CPUState *cs, uintptr_t ra)
+{
+    const X86UintrConfig *own;
+
+    if (!cs) {
+        return uintr_device_posts;
+    }
+    own = &env_archcpu(cpu_env(cs))->uintr;
+    return own->own_access || (ra && ra == own->own_post);
+}
+
 static void on_store(CPUState *cs, ram_addr_t addr, ram_addr_t size,
                      uintptr_t ra)
 {
     ram_addr_t next;
 
-    if (cs ? env_archcpu(cpu_env(cs))->uintr.own_access : uintr_device_posts) {
+    if (is_own(cs, ra)) {
         return;
     }
     for (ram_addr_t at = addr; at < addr + size; at = next) {
@@ -220,6 +235,14 @@ void uintr_watch_upid(uint64_t linear, void *host)
     }
     if (ram != RAM_ADDR_INVALID && remember(ram, linear, host)) {
         tlb_protect_code(ram);
+    }
+}
+
+void uintr_upid_is_used(uint64_t linear, void *host)
+{
+    if (uintr_observer || uintr_scheduler ||
+        trace_event_get_state_backends(TRACE_UINTR_UPID_STORE)) {
+        uintr_watch_upid(linear, host);
     }
 }
 

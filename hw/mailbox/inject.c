@@ -175,6 +175,7 @@ static bool post_in_memory(VirtIOMailbox *m, UintrUpid *old)
     if (!host) {
         return false;
     }
+    uintr_upid_is_used(m->r.bind_address, host);
     posted = post_to(host, m->r.bind_vector, old);
     if (posted) {
         tell_post(m, host, *old);

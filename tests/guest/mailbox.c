@@ -238,6 +238,25 @@ static void test_posted_message(void)
     CHECK_EQ(mbox_counter(&b, MBOX_COUNT_POSTED), 1);
 }
 
+/* MB34: a kernel takes it from PIR by hand, before a CPU has used that UPID */
+static void test_cleared_by_hand(void)
+{
+    static struct uitte table[1] __attribute__((aligned(64)));
+    static struct upid upid;
+
+    setup();
+    upid_init(&upid, NV, SIDE1_CPU);
+    upid.low |= UPID_SN;
+    CHECK(mbox_bind(&b, &upid, UV, apic_is_x2()));
+    CHECK_EQ(mbox_send(&a, "message", 8), MBOX_STATUS_DELIVERED);
+    CHECK_EQ(upid.pir, BIT(UV));
+    upid.pir = 0;
+    table[0] = uitte(UV + 1, &upid);
+    uintr_sender(table, 1);
+    senduipi(0);
+    CHECK_EQ(upid.pir, BIT(UV + 1));
+}
+
 /* MB35: "mov $0, %eax; ret" in a PIR, where a post of vector 8 makes it $1 */
 static void test_code_in_upid(void)
 {
@@ -486,6 +505,7 @@ const struct test tests[] = {
     { "MB24-doorbell", test_doorbell },
     { "MB21-ring-arrives", test_ring_arrives },
     { "MB34-posted-message", test_posted_message, 3 },
+    { "MB34-cleared-by-hand", test_cleared_by_hand },
     { "MB35-code-in-upid", test_code_in_upid },
     { "MB30-routed", test_routed, 3 },
     { "MB30-second-cpu", test_second_cpu, 4 },
