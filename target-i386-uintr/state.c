@@ -117,6 +117,7 @@ bool x86_uintr_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *value)
     switch (msr) {
     case UINTR_MSR_RR:
         *value = u->rr;
+        UINTR_TELL(read, env);
         break;
     case UINTR_MSR_HANDLER:
         *value = u->handler;

@@ -7,6 +7,7 @@
 #include "qemu/memalign.h"
 #include "qemu/rcu.h"
 #include "exec/cpu-common.h"
+#include "hw/core/cpu.h"
 #include "ledger.h"
 
 static const uint64_t *pir_of(const LedgerUpid *u)
@@ -128,18 +129,29 @@ void ledger_meet(LedgerUpid *u, uint64_t pir)
     if (!u->met) {
         u->met = true;
         u->memory = name_memory(u->host);
-        ledger_touch(u, pir | ledger_pir(u),
-                     u->memory ? LEDGER_BY_PEER : LEDGER_BY_STORE);
+        ledger_touch(u, pir, u->memory ? LEDGER_BY_PEER : LEDGER_BY_STORE);
     }
 }
 
-/* A quirk goes on: it bites before its post is told of, and behind it. */
+/*
+ * A look goes by what its event has found: a device may have stored since, and
+ * is told of behind its store.  A quirk goes on: it bites before its post is
+ * told of, and behind it.
+ */
 void ledger_seen(LedgerUpid *u)
 {
-    uint64_t bitten = u->touched[LEDGER_BY_QUIRK];
+    u->device_before = qatomic_xchg(&u->touched[LEDGER_BY_DEVICE], 0);
+    for (LedgerCause cause = 0; cause < LEDGER_CAUSE__MAX; cause++) {
+        if (cause != LEDGER_BY_QUIRK && cause != LEDGER_BY_DEVICE) {
+            u->touched[cause] = 0;
+        }
+    }
+}
 
-    memset(u->touched, 0, sizeof(u->touched));
-    u->touched[LEDGER_BY_QUIRK] = bitten;
+static bool touched_by_device(const LedgerUpid *u, int vector)
+{
+    return (qatomic_read(&u->touched[LEDGER_BY_DEVICE]) |
+            u->device_before) >> vector & 1;
 }
 
 /* Where stores cannot be seen: another process's, or too many UPIDs. */
@@ -156,7 +168,7 @@ static LedgerCause changed_by(const LedgerUpid *u, int vector)
             return cause;
         }
     }
-    return unseen_by(u);
+    return touched_by_device(u, vector) ? LEDGER_BY_DEVICE : unseen_by(u);
 }
 
 /* PIR by the books: a bit is there that was set once more than cleared. */
@@ -168,8 +180,7 @@ static int64_t booked(const LedgerUpid *u, int vector)
            u->stored_in[vector] - u->stored_out[vector] + u->unseen[vector];
 }
 
-/* True if somebody has made the change. */
-static bool book_change(LedgerUpid *u, int vector, int64_t change)
+static void book_change(LedgerUpid *u, int vector, int64_t change)
 {
     LedgerCause cause = changed_by(u, vector);
 
@@ -184,40 +195,92 @@ static bool book_change(LedgerUpid *u, int vector, int64_t change)
         u->causes_discarded[cause] -= change;
         u->peer_out[vector] -= cause == LEDGER_BY_PEER ? change : 0;
     }
-    return cause != LEDGER_BY_NOBODY;
 }
 
-/* What nobody was seen to change. */
-static uint64_t settle(LedgerUpid *u, uint64_t pir)
+/* What nobody had done is a device's that has been told of by now. */
+static void settle_vector(LedgerUpid *u, int vector, int64_t pir)
 {
-    uint64_t unseen = 0;
+    int64_t change;
+
+    if (touched_by_device(u, vector)) {
+        u->unseen[vector] = 0;
+    }
+    change = pir - booked(u, vector);
+    if (change) {
+        book_change(u, vector, change);
+    }
+}
+
+static void set_open(LedgerUpid *u, uint64_t open)
+{
+    u->told &= open;
+    if ((open & ~u->told) && !(u->open & ~u->told)) {
+        u->odd.since = ledger_now();
+    }
+    u->open = open;
+}
+
+void ledger_settle(LedgerUpid *u, uint64_t pir)
+{
+    uint64_t open = 0;
 
     for (int vector = 0; vector < UINTR_VECTORS; vector++) {
-        int64_t change = (int64_t)(pir >> vector & 1) - booked(u, vector);
-
-        if (change && !book_change(u, vector, change)) {
-            unseen |= 1ULL << vector;
-        }
+        settle_vector(u, vector, pir >> vector & 1);
+        open |= (uint64_t)!!u->unseen[vector] << vector;
     }
+    set_open(u, open);
     u->expected = pir;
     ledger_seen(u);
-    return unseen;
 }
 
-void ledger_settle(UintrLedger *l, LedgerUpid *u, uint64_t pir)
+static void settle_now(UintrLedger *l, LedgerUpid *u)
 {
-    uint64_t unseen = settle(u, pir);
+    uint64_t pir = ledger_pir(u);
 
-    if (unseen) {
-        ledger_unseen(l, NULL, u, unseen);
+    if (!l->exact || u->has_device || u->open || pir != u->expected) {
+        ledger_settle(u, pir);
+    } else {
+        ledger_seen(u);
     }
+}
+
+void ledger_settle_all(UintrLedger *l)
+{
+    CPUState *cs;
+
+    for (guint i = 0; i < l->by_number->len; i++) {
+        LedgerUpid *u = g_ptr_array_index(l->by_number, i);
+
+        if (u->host) {
+            settle_now(l, u);
+        }
+    }
+    CPU_FOREACH(cs) {
+        if (l->rings) {
+            ledger_catch_up(l, cs, cpu_env(cs)->uintr.rr);
+        }
+    }
+}
+
+uint64_t ledger_difference(const LedgerUpid *u)
+{
+    uint64_t pir = ledger_pir(u), covered = 0, found = 0;
+
+    for (LedgerCause cause = 0; cause < LEDGER_CAUSE__MAX; cause++) {
+        covered |= qatomic_read(&u->touched[cause]);
+    }
+    for (int vector = 0; vector < UINTR_VECTORS; vector++) {
+        found |= (uint64_t)(booked(u, vector) != (pir >> vector & 1)) << vector;
+    }
+    found &= ~covered;
+    return found && unseen_by(u) == LEDGER_BY_NOBODY ? found : 0;
 }
 
 void ledger_lose(LedgerUpid *u)
 {
     uint64_t pir = ledger_pir(u);
 
-    settle(u, pir);
+    ledger_settle(u, pir);
     for (int vector = 0; vector < UINTR_VECTORS; vector++) {
         if (pir >> vector & 1) {
             u->stored_out[vector]++;
@@ -276,11 +339,12 @@ LedgerLine ledger_line(UintrLedger *l, LedgerUpid *u, int vector)
         .pending = (ledger_pir(u) >> vector & 1) + in_cpus(l, u, vector) +
                    in_images(l, u, vector),
         .discarded = u->receiver.discarded[vector] + u->stored_out[vector],
+        .open = u->told >> vector & 1 ? 0 : u->unseen[vector],
     };
 }
 
 bool ledger_adds_up(const LedgerLine *line)
 {
-    return line->posted + line->injected == line->delivered +
+    return line->posted + line->injected + line->open == line->delivered +
            line->coalesced + line->pending + line->discarded;
 }

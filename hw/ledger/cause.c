@@ -374,6 +374,14 @@ static LedgerFinding ask_uif(LedgerCpu *c, int cpu)
            "UIF with the task's state", cpu);
 }
 
+LedgerFinding ledger_ask_unread(const LedgerUpid *u)
+{
+    return IN(UINTR_STALL_CAUSE_UNREAD, u->unread.cpu,
+              "CPU %d has taken the vectors into UIRR behind the last look at "
+              "it, and UIRR was overwritten: clear UINV before UIRR is saved "
+              "when a task is switched off", u->unread.cpu);
+}
+
 LedgerFinding ledger_ask_cpu(UintrLedger *l, CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);

@@ -37,6 +37,13 @@ static void stop(void)
     }
 }
 
+void ledger_stop(UintrLedger *l)
+{
+    if (l->stop_on_stall && current_cpu && runstate_is_running()) {
+        stop();
+    }
+}
+
 /* A snapshot may have gone back in time. */
 static void between_slices(void)
 {
@@ -92,7 +99,7 @@ void ledger_start_clock(UintrLedger *l)
 /* What waits at the end is in the report, too. */
 void ledger_stop_clock(UintrLedger *l)
 {
-    if (l->stall_after && uintr_observer) {
+    if (l->stall_after && uintr_observer && !l->in_flux) {
         ledger_look(l, now());
         ledger_list_waiting(l, now());
     }

@@ -102,6 +102,18 @@ void ledger_forget_copy(UintrLedger *l, LedgerCpu *c, int vector)
     }
 }
 
+/* A later delivery of the vector makes up for it. */
+static void note_unread(UintrLedger *l, const LedgerCpu *c, int vector)
+{
+    LedgerUpid *u = c->owner[vector];
+
+    if (!(c->read >> vector & 1)) {
+        u->unread.vectors |= 1ULL << vector;
+        u->unread.time = ledger_now();
+        u->unread.cpu = c - l->cpu;
+    }
+}
+
 /* What UIRR held goes on in the image, stays by chance, or is gone. */
 static void leave(UintrLedger *l, LedgerCpu *c, uint64_t kept,
                   LedgerCause cause)
@@ -111,6 +123,9 @@ static void leave(UintrLedger *l, LedgerCpu *c, uint64_t kept,
 
     for (EACH_VECTOR(vector, c->rr & ~saved & ~kept & ~c->ghosts)) {
         ledger_discard(c->owner[vector], vector, cause);
+        if (cause == LEDGER_BY_WRMSR || cause == LEDGER_BY_XRSTORS) {
+            note_unread(l, c, vector);
+        }
     }
     c->rr &= ~saved & kept & ~c->ghosts;
     qatomic_set(&c->ghosts, 0);

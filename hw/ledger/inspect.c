@@ -5,10 +5,13 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/atomic.h"
+#include "qemu/bswap.h"
 #include "qapi/qapi-visit-uintr.h"
 #include "qapi/qobject-output-visitor.h"
 #include "qapi/visitor.h"
 #include "qemu/error-report.h"
+#include "qemu/timer.h"
 #include "qobject/qjson.h"
 #include "qobject/qobject.h"
 #include "system/cpu-timers.h"
@@ -122,6 +125,7 @@ static void visit_upid(Visitor *v, UintrLedger *l, LedgerUpid *u)
         bool watched = uintr_upid_is_watched(u->host);
 
         visit_type_bool(v, "watched", &watched, &error_abort);
+        put(v, "low", le64_to_cpu(qatomic_read((uint64_t *)u->host)));
     }
     if (u->memory && *u->memory) {
         visit_type_str(v, "memory", (char **)&u->memory, &error_abort);
@@ -132,25 +136,6 @@ static void visit_upid(Visitor *v, UintrLedger *l, LedgerUpid *u)
     visit_end_struct(v, NULL);
 }
 
-/* What has happened since the last event. */
-static void settle(UintrLedger *l)
-{
-    CPUState *cs;
-
-    for (guint i = 0; i < l->by_number->len; i++) {
-        LedgerUpid *u = g_ptr_array_index(l->by_number, i);
-
-        if (u->host) {
-            ledger_settle(l, u, ledger_pir(u));
-        }
-    }
-    CPU_FOREACH(cs) {
-        if (l->rings) {
-            ledger_catch_up(l, cs, cpu_env(cs)->uintr.rr);
-        }
-    }
-}
-
 /* UPID 0 stands for vectors that belong to none. */
 static void visit_books(Visitor *v, const char *name, UintrLedger *l,
                         Error **errp)
@@ -158,7 +143,9 @@ static void visit_books(Visitor *v, const char *name, UintrLedger *l,
     if (!visit_start_list(v, name, NULL, 0, errp)) {
         return;
     }
-    settle(l);
+    if (!l->in_flux) {
+        ledger_settle_all(l);
+    }
     for (guint i = 0; i < l->by_number->len; i++) {
         visit_upid(v, l, g_ptr_array_index(l->by_number, i));
     }
@@ -192,6 +179,43 @@ static const char *const kind_names[] = {
     [LEDGER_UNSEEN] = "unseen",
 };
 
+/* A store is told of before it is made, a device's behind it. */
+static void visit_store_event(Visitor *v, bool by_cpu, const LedgerEntry *entry)
+{
+    put(v, "vector", 0);
+    put(v, "value", entry->vector);
+    put(v, "size", entry->size);
+    if (by_cpu) {
+        put(v, "low", entry->value);
+    }
+}
+
+static void visit_post_event(Visitor *v, const LedgerEntry *entry)
+{
+    bool coalesced = entry->coalesced;
+
+    put(v, "vector", entry->vector);
+    put(v, "value", entry->value);
+    put(v, "number", entry->number);
+    visit_type_bool(v, "coalesced", &coalesced, &error_abort);
+}
+
+static void visit_value(Visitor *v, bool by_cpu, const LedgerEntry *entry)
+{
+    switch (entry->kind) {
+    case LEDGER_STORE:
+        visit_store_event(v, by_cpu, entry);
+        break;
+    case LEDGER_POST:
+    case LEDGER_POST_SENT:
+        visit_post_event(v, entry);
+        break;
+    default:
+        put(v, "vector", entry->vector);
+        put(v, "value", entry->value);
+    }
+}
+
 static void visit_event(Visitor *v, int64_t number, const LedgerEntry *entry)
 {
     const char *kind = kind_names[entry->kind];
@@ -201,8 +225,7 @@ static void visit_event(Visitor *v, int64_t number, const LedgerEntry *entry)
     visit_type_int(v, "cpu", &number, &error_abort);
     visit_type_str(v, "event", (char **)&kind, &error_abort);
     put(v, "rip", entry->rip);
-    put(v, "vector", entry->vector);
-    put(v, "value", entry->value);
+    visit_value(v, number >= 0, entry);
     if (entry->upid) {
         put(v, "upid", entry->upid->number);
     }
@@ -319,6 +342,19 @@ void ledger_inspect_class_init(ObjectClass *oc)
 
 /* ---- The report at the end ---- */
 
+/* What nobody was seen to do by now nobody has done. */
+static void close_accounts(Visitor *v, UintrLedger *l)
+{
+    bool running = l->in_flux;
+
+    if (running) {
+        visit_type_bool(v, "running", &running, &error_abort);
+    } else {
+        ledger_settle_all(l);
+        ledger_judge(l, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), true);
+    }
+}
+
 void ledger_report(UintrLedger *l)
 {
     QObject *report = NULL;
@@ -330,6 +366,7 @@ void ledger_report(UintrLedger *l)
     if (!icount_enabled()) {
         put(v, "host-start", ledger_host_start());
     }
+    close_accounts(v, l);
     visit_books(v, "books", l, &error_abort);
     visit_events(v, "events", l, &error_abort);
     visit_stalls(v, "stalls", l, &error_abort);

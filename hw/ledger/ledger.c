@@ -18,9 +18,11 @@
 #include "qapi/visitor.h"
 #include "hw/boards.h"
 #include "system/reset.h"
+#include "system/runstate.h"
 #include "system/system.h"
 #include "system/tcg.h"
 #include "exec/cpu-common.h"
+#include "hw/core/cpu.h"
 #include "hw/uintr/runs/runs.h"
 #include "ledger.h"
 
@@ -114,10 +116,16 @@ static void close_books(UintrLedger *l)
     }
 }
 
-/* QEMU ends in an error. */
+/*
+ * QEMU ends in an error, in any thread.  Where CPUs have threads of their own
+ * they run on, and what they are about to book cannot be waited for.
+ */
 static void at_exit(Notifier *notifier, void *data)
 {
-    close_books(container_of(notifier, UintrLedger, at_exit));
+    UintrLedger *l = container_of(notifier, UintrLedger, at_exit);
+
+    l->in_flux = runstate_is_running() && !(l->exact && current_cpu);
+    close_books(l);
 }
 
 static void open_books(UintrLedger *l)

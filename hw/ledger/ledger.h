@@ -83,7 +83,11 @@ typedef struct LedgerEntry {
     uint64_t rip;
     uint64_t value;         /* what the kind says: PIR, UIRR, ... */
     LedgerUpid *upid;       /* null where none is known */
-    uint8_t kind, vector;
+    uint32_t number;        /* of a post, among those of its vector */
+    uint8_t kind;
+    uint8_t vector;         /* of a store: its offset in the UPID */
+    uint8_t size;           /* of a store */
+    bool coalesced;         /* a post: its bit was set already */
 } LedgerEntry;
 
 /* Who changed a book by other means than user interrupts, last. */
@@ -116,6 +120,13 @@ typedef struct LedgerWait {
     UintrStall *stall;      /* the one that has been told of */
 } LedgerWait;
 
+/* Vectors that software overwrote in UIRR and had never looked at. */
+typedef struct LedgerUnread {
+    uint64_t vectors;
+    int64_t time;
+    int cpu;
+} LedgerUnread;
+
 /* Counters of one side, a number for each vector. */
 typedef uint64_t LedgerColumn[UINTR_VECTORS];
 
@@ -128,6 +139,7 @@ struct LedgerUpid {
     LedgerStore last_store, last_to_pir;
     uint64_t stores;        /* to PIR */
     uint64_t touched[LEDGER_CAUSE__MAX];    /* bits, since the last look */
+    uint64_t device_before; /* the same by devices, before that look */
     bool met;               /* what was in PIR before is nobody's affair */
     char *memory;           /* its name, if other processes may have it */
     bool has_device;        /* which posts whoever's turn it is */
@@ -138,6 +150,10 @@ struct LedgerUpid {
     uint64_t causes_discarded[LEDGER_CAUSE__MAX];
     LedgerColumn stored_in, stored_out;
     LedgerColumn unseen;    /* bits that nobody has made, less those taken */
+    uint64_t open, told;    /* vectors of that; those that were told of */
+    uint64_t differed;      /* while CPUs ran, when it was asked last */
+    LedgerWait odd;         /* since there are any */
+    LedgerUnread unread;
     LedgerColumn peer_in, peer_out;     /* of the stored ones */
     /*
      * Either side writes to cache lines of its own, and under MTTCG reads
@@ -183,6 +199,7 @@ typedef struct LedgerHandler {
 
 typedef struct LedgerCpu {
     uint64_t rr;            /* UIRR by the books */
+    uint64_t read;          /* what software knows of it */
     bool was_reset;         /* so UIRR may have changed */
     LedgerUpid *owner[UINTR_VECTORS];
     LedgerImage *copy;      /* where the same vectors were saved */
@@ -212,6 +229,7 @@ struct UintrLedger {
     Notifier machine_done, at_exit, run;
     uint64_t stall_after;   /* ns of virtual time; 0: never */
     bool stop_on_stall;
+    bool in_flux;           /* QEMU ends while CPUs run */
     QEMUTimer *timer;       /* not under icount */
     int64_t looked;         /* last */
     GPtrArray *stalls;      /* of UintrStall, in the order of time */
@@ -235,13 +253,18 @@ extern UintrLedger *uintr_ledger;
 /* A line of the books at one moment, for one UPID and vector. */
 typedef struct LedgerLine {
     uint64_t posted, injected, delivered, coalesced, pending, discarded;
+    int64_t open;           /* made by somebody who may yet be told of */
 } LedgerLine;
 
 LedgerUpid *ledger_new_upid(UintrLedger *l, void *host);
 void ledger_free_upid(void *upid);
 LedgerUpid *ledger_upid(UintrLedger *l, LedgerCpu *c, void *host);
 /* All CPUs stand still, or it is one of those that take turns. */
-void ledger_settle(UintrLedger *l, LedgerUpid *u, uint64_t pir);
+void ledger_settle(LedgerUpid *u, uint64_t pir);
+/* They do, and no device is in the midst of a store: all that there is. */
+void ledger_settle_all(UintrLedger *l);
+/* Vectors of which PIR seems to be another one than by the books. */
+uint64_t ledger_difference(const LedgerUpid *u);
 /* This may have changed these bits of PIR since the last look. */
 void ledger_touch(LedgerUpid *u, uint64_t bits, LedgerCause cause);
 /* The first event has found this in PIR. */
@@ -305,6 +328,8 @@ int64_t ledger_host_start(void);
 
 /* ---- clock.c: when to look ---- */
 
+/* The CPU at hand has found a stall: the machine stops, if it should. */
+void ledger_stop(UintrLedger *l);
 void ledger_start_clock(UintrLedger *l);
 void ledger_stop_clock(UintrLedger *l);
 
@@ -322,9 +347,11 @@ void ledger_begin(LedgerWait *began, int64_t now, uint64_t progress);
 /* A quirk has destroyed vectors: that is known at once. */
 void ledger_bitten(UintrLedger *l, CPUState *cs, LedgerUpid *u,
                    const UintrBite *bite, int64_t now);
-/* PIR, or UIRR of @cs if not null, has changed by nobody: the same. */
+/* UIRR of @cs has changed by nobody: the same. */
 void ledger_unseen(UintrLedger *l, CPUState *cs, LedgerUpid *u,
                    uint64_t vectors);
+/* PIR of some UPID has: all of it at the end, else what is old enough. */
+void ledger_judge(UintrLedger *l, int64_t now, bool at_end);
 
 /* ---- cause.c: why ---- */
 
@@ -341,6 +368,8 @@ LedgerFinding ledger_ask_upid(UintrLedger *l, LedgerUpid *u, uint64_t low,
 LedgerFinding ledger_ask_at_end(UintrLedger *l, LedgerUpid *u, uint64_t low,
                                 uint64_t pir);
 LedgerFinding ledger_ask_cpu(UintrLedger *l, CPUState *cs);
+/* What software has overwritten in UIRR and had never looked at. */
+LedgerFinding ledger_ask_unread(const LedgerUpid *u);
 
 /* ---- inspect.c ---- */
 

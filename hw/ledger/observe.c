@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
 #include "qemu/bitops.h"
+#include "qemu/bswap.h"
 #include "hw/core/cpu.h"
 #include "target/i386/uintr/where.h"
 #include "ledger.h"
@@ -45,8 +46,8 @@ static void look(LedgerUpid *u, uint64_t pir)
     if (!uintr_ledger->exact || !u->host || u->has_device) {
         return;
     }
-    if (pir != u->expected) {
-        ledger_settle(uintr_ledger, u, pir);
+    if (pir != u->expected || u->open) {
+        ledger_settle(u, pir);
     } else {
         ledger_seen(u);
     }
@@ -88,6 +89,7 @@ static void on_post(const UintrPost *post)
     uint64_t bit = 1ULL << post->vector;
     LedgerCpu *c = ledger_cpu(l, post->cpu);
     LedgerUpid *u = ledger_upid(l, c, post->host);
+    uint64_t number;
 
     if (!post->host) {
         return;
@@ -98,7 +100,7 @@ static void on_post(const UintrPost *post)
     }
     ledger_meet(u, post->old.pir);
     look(u, post->old.pir);
-    qatomic_inc(&u->sender.posted[post->vector]);
+    number = qatomic_fetch_inc(&u->sender.posted[post->vector]) + 1;
     if (post->old.pir & bit) {
         qatomic_inc(&u->sender.coalesced[post->vector]);
     }
@@ -106,7 +108,8 @@ static void on_post(const UintrPost *post)
     remember_post(c, u, post, ledger_write(l, post->cpu, (LedgerEntry) {
         .rip = post->cpu ? cpu_env(post->cpu)->eip : 0, .value = post->old.low,
         .upid = u, .kind = post->sent ? LEDGER_POST_SENT : LEDGER_POST,
-        .vector = post->vector,
+        .vector = post->vector, .number = number,
+        .coalesced = post->old.pir & bit,
     })->time);
 }
 
@@ -144,6 +147,7 @@ static void on_take(CPUX86State *env, const UintrTake *take)
         take_vector(c, u, ctz64(left));
     }
     expect(u, 0);
+    c->read &= take->rr | ~take->pir;
     c->rr |= take->pir;
     if (uintr_ledger->exact) {
         u->receiver.seen = u->sender.sent;
@@ -178,6 +182,7 @@ static void on_deliver(CPUX86State *env, uint8_t vector)
     }
     qatomic_inc(&c->owner[vector]->receiver.delivered[vector]);
     ledger_forget_copy(uintr_ledger, c, vector);
+    c->owner[vector]->unread.vectors &= ~(1ULL << vector);
     c->rr &= ~(1ULL << vector);
     c->progress++;
     enter(c, (LedgerHandler) {
@@ -206,6 +211,7 @@ static void on_replace(CPUX86State *env, uint64_t old_rr, UintrReplaced how,
 
     catch_up(env, old_rr);
     ledger_replace(uintr_ledger, c, env->uintr.rr, image, by[how].cause);
+    c->read = env->uintr.rr;
     c->progress++;
     if (how == UINTR_REPLACED_XRSTORS) {
         c->depth = 0;           /* of another task, perhaps */
@@ -220,6 +226,11 @@ static void on_save(CPUX86State *env, void *image)
     catch_up(env, env->uintr.rr);
     ledger_save(uintr_ledger, c, image);
     note(env, LEDGER_SAVE, NULL, 0, env->uintr.rr);
+}
+
+static void on_read(CPUX86State *env)
+{
+    books_of(env)->read = env->uintr.rr;
 }
 
 /* INIT gives UIRR back, a snapshot another one: the next event shows it. */
@@ -324,7 +335,7 @@ static void on_store(const UintrStore *store)
     UintrLedger *l = uintr_ledger;
     LedgerUpid *u = ledger_upid(l, ledger_cpu(l, store->cpu), store->host);
 
-    ledger_meet(u, 0);
+    ledger_meet(u, ledger_pir(u));
     u->last_store = (LedgerStore) {
         .rip = store->rip, .cpu = store->cpu ? store->cpu->cpu_index : -1,
         .offset = store->offset, .size = store->size, .seen = true,
@@ -335,8 +346,9 @@ static void on_store(const UintrStore *store)
                      store->cpu ? LEDGER_BY_STORE : LEDGER_BY_DEVICE);
     }
     u->last_store.time = ledger_write(l, store->cpu, (LedgerEntry) {
-        .rip = store->rip, .value = store->offset, .upid = u,
-        .kind = LEDGER_STORE,
+        .rip = store->rip, .upid = u, .kind = LEDGER_STORE,
+        .value = le64_to_cpu(qatomic_read((uint64_t *)store->host)),
+        .vector = store->offset, .size = store->size,
     })->time;
     if (bits_of_pir(store)) {
         u->last_to_pir = u->last_store;
@@ -388,6 +400,7 @@ const UintrObserver ledger_observer = {
     .uiret = on_uiret,
     .replace = on_replace,
     .save = on_save,
+    .read = on_read,
     .attach = on_attach,
     .reset = on_reset,
     .wake = on_wake,

@@ -92,6 +92,28 @@ static bool cpu_too_long(UintrLedger *l, CPUState *cs, int64_t now)
                     c->progress, now);
 }
 
+/* Twice the same: no CPU was just about to book it. */
+static bool differs_still(LedgerUpid *u)
+{
+    uint64_t difference = u->host ? ledger_difference(u) : 0;
+    bool still = difference && difference == u->differed;
+
+    u->differed = difference;
+    return still;
+}
+
+static bool is_odd_too_long(UintrLedger *l, const LedgerUpid *u, int64_t now)
+{
+    return (u->open & ~u->told) && now - u->odd.since >= l->stall_after;
+}
+
+static bool is_suspicious(UintrLedger *l, LedgerUpid *u, int64_t now)
+{
+    bool differs = differs_still(u);
+
+    return upid_too_long(l, u, now) || is_odd_too_long(l, u, now) || differs;
+}
+
 bool ledger_suspects(UintrLedger *l, int64_t now)
 {
     bool found = false;
@@ -99,7 +121,7 @@ bool ledger_suspects(UintrLedger *l, int64_t now)
     QEMU_LOCK_GUARD(&l->lock);
 
     for (guint i = 0; i < l->by_number->len; i++) {
-        found |= upid_too_long(l, g_ptr_array_index(l->by_number, i), now);
+        found |= is_suspicious(l, g_ptr_array_index(l->by_number, i), now);
     }
     CPU_FOREACH(cs) {
         found |= cpu_too_long(l, cs, now);
@@ -188,16 +210,15 @@ static UintrStall *new_stall(const LedgerWait *w, const LedgerUpid *u,
     return stall;
 }
 
-static bool found(UintrLedger *l, LedgerWait *w, const LedgerUpid *u,
+static void found(UintrLedger *l, LedgerWait *w, const LedgerUpid *u,
                   uint64_t vectors, LedgerFinding finding, int64_t now)
 {
     if (!finding.message || l->stalls->len >= MOST_STALLS) {
         g_free(finding.message);
-        return false;
+        return;
     }
     w->stall = new_stall(w, u, vectors, finding, now);
     tell(l, w->stall);
-    return true;
 }
 
 /* In the thread of that CPU: others may be told of at the same time. */
@@ -210,6 +231,7 @@ void ledger_bitten(UintrLedger *l, CPUState *cs, LedgerUpid *u,
         .cause = UINTR_STALL_CAUSE_QUIRK, .cpu = cs->cpu_index,
         .message = g_strdup_printf("quirk %s: %s", bite->name, bite->what),
     }, now);
+    ledger_stop(l);
 }
 
 /* What nobody has done is the emulator's doing, or comes from outside. */
@@ -219,36 +241,63 @@ static char *unseen_in_words(CPUState *cs)
            g_strdup("PIR has changed");
 }
 
-void ledger_unseen(UintrLedger *l, CPUState *cs, LedgerUpid *u,
-                   uint64_t vectors)
+static void tell_unseen(UintrLedger *l, LedgerWait *w, CPUState *cs,
+                        LedgerUpid *u, uint64_t vectors)
 {
     g_autofree char *what = unseen_in_words(cs);
-    LedgerWait nobody = {
-        .since = ledger_write(l, current_cpu, (LedgerEntry) {
-            .value = vectors, .upid = u, .kind = LEDGER_UNSEEN,
-        })->time,
-    };
+    int64_t now = ledger_write(l, current_cpu, (LedgerEntry) {
+        .value = vectors, .upid = u, .kind = LEDGER_UNSEEN,
+    })->time;
 
-    found(l, &nobody, u, vectors, (LedgerFinding) {
+    w->since = w->since ?: now;
+    found(l, w, u, vectors, (LedgerFinding) {
         .cause = UINTR_STALL_CAUSE_UNSEEN, .cpu = cs ? cs->cpu_index : -1,
         .message = g_strdup_printf("%s with nobody seen to change it: a bug "
                                    "of the emulator, unless something outside "
                                    "of it writes to this memory", what),
-    }, nobody.since);
+    }, now);
+}
+
+void ledger_unseen(UintrLedger *l, CPUState *cs, LedgerUpid *u,
+                   uint64_t vectors)
+{
+    LedgerWait nobody = {};
+
+    tell_unseen(l, &nobody, cs, u, vectors);
+    ledger_stop(l);
+}
+
+/* A device is told of behind its store: until then it may have been one. */
+static void judge(UintrLedger *l, LedgerUpid *u, int64_t now, bool at_end)
+{
+    uint64_t fresh = u->open & ~u->told;
+
+    if (!u->open) {
+        end(&u->odd, now);
+    } else if (fresh && (at_end || is_odd_too_long(l, u, now))) {
+        u->told |= fresh;
+        tell_unseen(l, &u->odd, NULL, u, fresh);
+    }
+}
+
+void ledger_judge(UintrLedger *l, int64_t now, bool at_end)
+{
+    for (guint i = 0; i < l->by_number->len; i++) {
+        judge(l, g_ptr_array_index(l->by_number, i), now, at_end);
+    }
 }
 
 /* ---- looking ---- */
 
-static bool look_at_upid(UintrLedger *l, LedgerUpid *u, int64_t now)
+static void look_at_upid(UintrLedger *l, LedgerUpid *u, int64_t now)
 {
     uint64_t pir, low;
 
-    if (!upid_too_long(l, u, now)) {
-        return false;
+    if (upid_too_long(l, u, now)) {
+        pir = ledger_pir(u);
+        low = ledger_low(u);
+        found(l, &u->wait, u, pir, ledger_ask_upid(l, u, low, pir), now);
     }
-    pir = ledger_pir(u);
-    low = ledger_low(u);
-    return found(l, &u->wait, u, pir, ledger_ask_upid(l, u, low, pir), now);
 }
 
 static LedgerUpid *owner_of(UintrLedger *l, LedgerCpu *c, uint64_t rr)
@@ -256,28 +305,30 @@ static LedgerUpid *owner_of(UintrLedger *l, LedgerCpu *c, uint64_t rr)
     return c->owner[63 - clz64(rr)] ?: l->none;
 }
 
-static bool look_at_cpu(UintrLedger *l, CPUState *cs, int64_t now)
+static void look_at_cpu(UintrLedger *l, CPUState *cs, int64_t now)
 {
     LedgerCpu *c = ledger_cpu(l, cs);
     uint64_t rr = cpu_env(cs)->uintr.rr;
 
-    return cpu_too_long(l, cs, now) &&
-           found(l, &c->wait, owner_of(l, c, rr), rr, ledger_ask_cpu(l, cs),
-                 now);
+    if (cpu_too_long(l, cs, now)) {
+        found(l, &c->wait, owner_of(l, c, rr), rr, ledger_ask_cpu(l, cs), now);
+    }
 }
 
 bool ledger_look(UintrLedger *l, int64_t now)
 {
-    bool any = false;
+    guint before = l->stalls->len;
     CPUState *cs;
 
+    ledger_settle_all(l);
+    ledger_judge(l, now, false);
     for (guint i = 0; i < l->by_number->len; i++) {
-        any |= look_at_upid(l, g_ptr_array_index(l->by_number, i), now);
+        look_at_upid(l, g_ptr_array_index(l->by_number, i), now);
     }
     CPU_FOREACH(cs) {
-        any |= look_at_cpu(l, cs, now);
+        look_at_cpu(l, cs, now);
     }
-    return any;
+    return l->stalls->len > before;
 }
 
 /* ---- at the end ---- */
@@ -300,6 +351,11 @@ void ledger_list_waiting(UintrLedger *l, int64_t now)
         if (u->host && u->wait.waiting && !u->wait.stall) {
             still(l, &u->wait, u, ledger_pir(u),
                   ledger_ask_at_end(l, u, ledger_low(u), ledger_pir(u)), now);
+        }
+        if (u->unread.vectors) {
+            LedgerWait lost = { .since = u->unread.time };
+
+            still(l, &lost, u, u->unread.vectors, ledger_ask_unread(u), now);
         }
     }
     CPU_FOREACH(cs) {

@@ -3,8 +3,10 @@
  * Three vectors of a UPID, while somebody outside of the guest changes its
  * memory or the whole machine (docs/ledger.md, L11): 9 was posted and waits in
  * PIR, 5 in UIRR, 10 is posted behind it.  Twice the payload says READY and
- * waits for an NMI.  Run by tests/ledger/test-outside.
+ * waits for an NMI.  Devices change it where the payload asks them to.  Run by
+ * tests/ledger/test-outside.
  */
+#include "blk.h"
 #include "device.h"
 #include "recv.h"
 
@@ -15,6 +17,10 @@ const char *const test_group = "/ledger/outside";
 #define LATER           10
 #define APIC_LVT_LINT1  0x360
 #define LVT_NMI         0x400
+#define STRANGE         20
+#define SECTOR          1
+#define READS           300
+#define BALLOON         0x1045
 
 static struct uitte table[3] __attribute__((aligned(64)));
 static volatile int nmis;
@@ -79,8 +85,82 @@ static void test_many(void)
     wait_for_host(2);
 }
 
+/* ---- by devices ---- */
+
+static volatile bool posts, ends;
+
+static void post_on(uint64_t unused __attribute__((unused)))
+{
+    uintr_sender(table, 3);
+    while (!ends) {
+        senduipi(1);
+        posts = true;
+    }
+}
+
+/* A sector that is a UPID is read over it while it is posted to. */
+static void test_disk(void)
+{
+    static uint64_t sector[BLK_SECTOR / 8] __attribute__((aligned(512)));
+    static struct blk disk;
+
+    begin();
+    recv_upid->low |= UPID_SN;
+    sector[0] = recv_upid->low;
+    sector[1] = BIT(STRANGE);
+    pci_init();
+    CHECK(blk_find(&disk) && blk_start(&disk, (uint64_t)&disk.rings));
+    CHECK_EQ(blk_write(&disk, SECTOR, (uint64_t)sector), BLK_OK);
+    smp_run(1, post_on, 0);
+    CHECK(WAIT_FOR(posts));
+    for (int i = 0; i < READS; i++) {
+        CHECK_EQ(blk_read(&disk, SECTOR, (uint64_t)recv_upid), BLK_OK);
+    }
+    ends = true;
+    smp_wait(1);
+}
+
+/* The host may have this page: it is all zero when it is used again. */
+static void give_away(const void *page)
+{
+    static struct blk_rings rings;
+    static struct virtio balloon;
+    static uint32_t number;
+    volatile uint16_t *notify;
+
+    number = (uint64_t)page / PAGE_SIZE;
+    CHECK(virtio_find(&balloon, BALLOON, 0));
+    virtio_reset(&balloon);
+    CHECK(virtio_negotiate(&balloon, 0));
+    notify = virtio_queue(&balloon, 0, BLK_ENTRIES, rings.desc, &rings.avail,
+                          &rings.used);
+    virtio_start(&balloon);
+    rings.desc[0].addr = (uint64_t)&number;
+    rings.desc[0].len = sizeof(number);
+    asm volatile("mfence" : : : "memory");
+    rings.avail.idx = 1;
+    asm volatile("mfence" : : : "memory");
+    *notify = 0;
+    CHECK(WAIT_FOR(rings.used.idx == 1));
+}
+
+static void test_balloon(void)
+{
+    begin();
+    recv_upid->low |= UPID_SN;
+    senduipi(1);
+    pci_init();
+    give_away(recv_upid);
+    CHECK_EQ(recv_upid->pir, 0);
+    recv_upid->low = upid_low(NV, apic_id(), UPID_SN);
+    senduipi(2);
+    CHECK_EQ(recv_upid->pir, BIT(LATER));
+}
+
 const struct test tests[] = {
     { "outside", test_outside },
     { "many", test_many },
+    { "disk", test_disk, 2 },
+    { "balloon", test_balloon },
     {}
 };

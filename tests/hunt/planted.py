@@ -25,7 +25,7 @@ CAUSES = {
     "on_cleared_late": ("on-cleared-late", "not-notified|on-set"),
     "sn_before_ndst": ("stale-ndst", "stale-ndst"),
     "uif_not_restored": ("uif-clear", "uif-clear"),
-    "uinv_cleared_late": ("uirr-overwritten", ""),
+    "uinv_cleared_late": ("uirr-overwritten", "unread"),
 }
 
 
