@@ -1,13 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What became of a post that was lost, told from the ledger's report (docs/ledger.md)."""
+import dataclasses
+
 ON, SN = 1, 2
 NV_SHIFT = 16
 NDST_SHIFT = 32
 XAPIC_SHIFT = 8
 TOLD = 14                       # events of a story, at most
 
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """Of a UPID: its bytes, and its bits in the first quadword, which the events have."""
+    first: int
+    end: int
+    bits: int = 0
+
+
+ON_FIELD, SN_FIELD = Field(0, 1, ON), Field(0, 1, SN)
+NDST_FIELD, PIR_FIELD = Field(4, 8, 0xffffffff << NDST_SHIFT), Field(8, 16)
+
 # A cause has one name; each names the step that should have been another.
 CAUSES = {
+    "unseen": "the books do not add up: PIR or UIRR has changed and nobody was seen to change it; "
+              "what else is told of this run may be its doing",
     "nothing-posted": "nothing is missing by the books: whoever waits was not posted to, or "
                       "nobody woke it",
     "slept-through": "nothing is missing by the books, but a CPU slept until something else woke "
@@ -51,6 +67,8 @@ class Story:
         self.books = {upid.get("number", n): upid for n, upid in enumerate(report["books"])}
         self.events, self.symbols = report["events"], symbols
         self.cpus = report.get("cpus", [])
+        self.number_of = {id(event): n for n, event in enumerate(self.events)}
+        self.judged = not report.get("running")
         found = [f for part in CERTAIN for f in report.get(part, []) if "over" not in f]
         self.findings = sorted(found, key=lambda f: f["cause"] == LAST)
         self.upid = self.vector = None
@@ -95,12 +113,26 @@ class Story:
 
     def cause(self):
         """A name of CAUSES or of the ledger, the events it was read from, a sentence."""
+        if self.is_unseen():
+            return "unseen", [e for e in self.events if e["event"] == "unseen"], CAUSES["unseen"]
         for self.upid, self.vector in self.candidates():
             found = self.cause_of_vector()
             if found:
                 return self.in_the_ledgers_words(*found)
         name, events = self.cause_delivered()
         return name, events, CAUSES[name]
+
+    def is_unseen(self):
+        """Then nothing that the events say is certain."""
+        for finding in self.findings:
+            if finding["cause"] == "unseen":
+                self.upid = finding["upid"]
+                return True
+        for number, upid in self.books.items() if self.judged else []:
+            if not all(line.get("adds-up", True) for line in upid["vectors"]):
+                self.upid = number
+                return True
+        return False
 
     def in_the_ledgers_words(self, name, events):
         finding = self.finding()
@@ -130,7 +162,7 @@ class Story:
         if take is not None:
             return self.cause_in_uirr(post, after[take], after[take + 1:])
         if not self.counted("pending"):
-            cleared = self.stores(after, 8)[:1]
+            cleared = self.stores(after, PIR_FIELD)[:1]
             return ("cleared", [post, *cleared]) if cleared and \
                 not self.taken_by_hand(post, after) else None
         if post["event"] == "post":
@@ -141,7 +173,7 @@ class Story:
         """By a kernel's own handler: to the books, PIR was thrown away."""
         idt = self.to_idt(post, after)
         return idt and any(e["cpu"] == idt["cpu"]
-                           for e in self.stores(after[after.index(idt):], 8))
+                           for e in self.stores(self.events[self.number_of[id(idt)]:], PIR_FIELD))
 
     def cause_in_uirr(self, post, take, after):
         """UIRR goes from CPU to CPU with the task, by XSAVES or by a kernel's own hand."""
@@ -162,28 +194,60 @@ class Story:
             return "in-uirr", [post, take]
         return ("saved" if saved else "uirr-overwritten"), [post, take, gone]
 
-    def stores(self, after, *offsets):
-        return [e for e in after if e["event"] == "store" and self.is_ours(e) and
-                e["value"] in offsets]
+    def behind(self, event):
+        return self.events[self.number_of[id(event)] + 1:]
+
+    def ahead(self, event):
+        """The nearest first."""
+        return self.events[:self.number_of[id(event)]][::-1]
+
+    @staticmethod
+    def low(event):
+        """The first quadword as it was before that event, where it is known."""
+        return event["value"] if event["event"].startswith("post") else event.get("low")
+
+    def changed(self, store, field):
+        """By what was found there next, or at the end; None if nothing says."""
+        lows = (self.low(e) for e in self.behind(store) if self.is_ours(e))
+        after = next((low for low in lows if low is not None),
+                     self.books.get(self.upid, {}).get("low"))
+        if not field.bits or self.low(store) is None or after is None:
+            return None
+        return bool((self.low(store) ^ after) & field.bits)
+
+    def stores(self, events, field):
+        """Those that have changed it, or may have: what lies beside it is often stored with it."""
+        return [e for e in events if e["event"] == "store" and self.is_ours(e) and
+                e["value"] < field.end and e["value"] + e.get("size", 1) > field.first and
+                self.changed(e, field) is not False]
 
     def cause_unsent(self, post, after):
-        stores = self.stores(after, 0)[:1]
         if post["value"] & SN:
+            stores = self.stores(after, SN_FIELD)[:1]
             return ("sn-left" if stores else "still-off"), [post, *stores]
+        stores = self.stores(after, ON_FIELD)[:1]
         if stores:
             return "on-cleared-late", [post, *stores]
         return self.cause_of_on(post)
 
     def cause_of_on(self, post):
-        """Of the notification that ON stands for: the last one that was sent, unless it was taken."""
-        before = self.events[:self.events.index(post)]
-        for i in range(len(before) - 1, -1, -1):
-            event = before[i]
-            if event["event"] == "post-sent" and self.is_ours(event):
-                return self.cause_sent(event, self.events[i + 1:])
-            if self.is_ours(event) and (event["event"] == "take" or self.stores([event], 0)):
-                return "on-left", [event, post]
+        """Of the notification that ON stands for: the last one that was sent, unless ON was clear
+        behind it."""
+        stored = []
+        for e in filter(self.is_ours, self.ahead(post)):
+            if self.is_set_by(e):
+                return "on-left", [e, post]
+            if e["event"] == "post-sent":
+                return self.cause_sent(e, self.behind(e))
+            if e["event"] == "take" or (e["event"] == "post" and not e["value"] & ON):
+                return "on-left", [*(stored[:1] or [e]), post]
+            stored += self.stores([e], ON_FIELD)
         return "forgotten", [post]
+
+    def is_set_by(self, event):
+        """ON, for certain."""
+        return self.stores([event], ON_FIELD) and self.changed(event, ON_FIELD) and \
+            not self.low(event) & ON
 
     # ---- what became of a notification ----
 
@@ -195,8 +259,13 @@ class Story:
         apic_id = ndst if x2apic else ndst >> XAPIC_SHIFT & 0xff
         return next((c["cpu"] for c in self.cpus if c.get("apic-id", c["cpu"]) == apic_id), None)
 
+    @staticmethod
+    def vector_of(post):
+        """Of its notification."""
+        return post["value"] >> NV_SHIFT & 0xff
+
     def to_idt(self, post, after):
-        nv, target = post["value"] >> NV_SHIFT & 0xff, self.target(post)
+        nv, target = self.vector_of(post), self.target(post)
         return next((e for e in after if e["event"] == "to-idt" and e["vector"] == nv and
                      e["cpu"] == target), None)
 
@@ -204,21 +273,31 @@ class Story:
         """As far as the next one that was sent."""
         end = next((i for i, e in enumerate(after) if e["event"] == "post-sent" and
                     self.is_ours(e)), len(after))
-        target, window = self.target(post), after[:end]
+        target, window, arrived = self.target(post), after[:end], False
         for e in window:
             if e["event"] == "lost" and e["cpu"] == post["cpu"] and self.is_ours(e):
                 return "notification-lost", [post, e]
-            if e["cpu"] == target and e["event"] == "dropped":
+            if e["cpu"] == target and e["event"] == "identify":
+                arrived = e["vector"] == self.vector_of(post)
+            if arrived and e["cpu"] == target and e["event"] == "dropped":
                 return "dropped", [post, e]
-            if e["cpu"] == target and e["event"] == "take":
+            if arrived and e["cpu"] == target and e["event"] == "take":
                 return "stale-ndst", [post, e]      # for another UPID
             if e is self.to_idt(post, window):
-                return self.cause_to_idt(post, e, after)
+                return self.cause_to_idt(post, e)
         return "not-taken", [post]
 
-    def cause_to_idt(self, post, idt, after):
-        moved = [e for e in self.stores(after, 4) if e["cpu"] != idt["cpu"]]
-        told = self.stores(self.events[:self.events.index(post)], 4)[-1:]
+    def until_the_next(self, events):
+        """What lies before the next post or the next switch of the task."""
+        for n, e in enumerate(events):
+            if self.is_ours(e) and (e["event"].startswith("post") or self.stores([e], SN_FIELD)):
+                return events[:n]
+        return events
+
+    def cause_to_idt(self, post, idt):
+        moved = [e for e in self.stores(self.until_the_next(self.behind(post)), NDST_FIELD)
+                 if e["cpu"] != idt["cpu"]]
+        told = self.stores(self.until_the_next(self.ahead(post)), NDST_FIELD)[:1]
         if moved:
             return "stale-ndst", [post, idt, moved[0]]
         if told and told[0]["cpu"] != idt["cpu"]:
@@ -232,33 +311,37 @@ class Story:
 
     def find_stray(self):
         """Posted to one owner of a UPID, delivered to the next."""
-        for i, post in enumerate(self.events):
-            if post["event"] not in ("post", "post-sent"):
-                continue
-            self.upid, self.vector = post["upid"], post["vector"]
-            steps = [post]
-            for e in self.events[i + 1:]:
-                if self.is_ours(e) and e["event"] == "attach":
-                    steps.append(e)
-                elif self.is_post(e) or self.stores([e], 8):
-                    break
-                elif self.is_ours(e) and e["event"] == "deliver" and e["vector"] == self.vector:
-                    if len(steps) > 1:
-                        return "stray", steps + [e]
-                    break
+        for post in self.events:
+            if post["event"].startswith("post"):
+                self.upid, self.vector = post["upid"], post["vector"]
+                steps = self.handed_out(post)
+                if steps:
+                    return "stray", steps
+        return None
+
+    def handed_out(self, post):
+        """Behind that post, and before it was delivered: made ready, and only then given to a CPU.
+        A task that is switched in is the other way round."""
+        ready, given = None, []
+        for e in filter(self.is_ours, self.behind(post)):
+            if self.is_post(e) or self.stores([e], PIR_FIELD):
+                break
+            if self.stores([e], SN_FIELD) and e.get("low", SN) & SN:
+                ready = e
+            elif e["event"] == "attach" and ready:
+                given = [ready, e]
+            elif e["event"] == "deliver" and e["vector"] == self.vector:
+                return [post, *given, e] if given else None
         return None
 
     def find_sleeper(self):
-        """The last CPU that was woken by what is no notification."""
-        notifications = {e["value"] >> NV_SHIFT & 0xff for e in self.events
-                         if e["event"].startswith("post")}
-        for i in range(len(self.events) - 1, -1, -1):
-            wake = self.events[i]
-            if wake["event"] == "wake":
-                woken_by = next((e for e in self.events[i + 1:] if e["cpu"] == wake["cpu"]), None)
-                if woken_by and woken_by["event"] == "to-idt" and \
-                        woken_by["vector"] not in notifications:
-                    return "slept-through", [wake, woken_by]
+        """The CPU that was woken last, by what is no notification."""
+        notifications = {self.vector_of(e) for e in self.events if e["event"].startswith("post")}
+        wake = next((e for e in reversed(self.events) if e["event"] == "wake"), None)
+        woken_by = next((e for e in self.behind(wake) if e["cpu"] == wake["cpu"]),
+                        None) if wake else None
+        if woken_by and woken_by["event"] == "to-idt" and woken_by["vector"] not in notifications:
+            return "slept-through", [wake, woken_by]
         return None
 
     # ---- in words ----
@@ -308,8 +391,8 @@ class Story:
             yield f"  at the end CPU {cpu['cpu']} {self.place(cpu)}"
 
     def around(self, marked):
-        first = self.events.index(marked[0])
-        last = self.events.index(marked[-1])
+        first = self.number_of[id(marked[0])]
+        last = self.number_of[id(marked[-1])]
         for event in self.events[max(0, first - 5):max(last + 3, first + TOLD - 5)]:
             if event.get("upid", self.upid) == self.upid or event in marked:
                 yield ("* " if event in marked else "  ") + self.words(event)
