@@ -16,11 +16,13 @@ import time
 
 from complaint import complaint_of_books
 from guestrun import ICOUNT
+from qmp import Error, Monitor
 
 CONSOLE = "console.txt"
 # "# ", "me@host:~$ ", "/ # " as BusyBox has it, "[me@host ~]$ " as Fedora.
 PROMPT = r"^(?:\[\S+ \S+\]|[/~]\S* |\S*)[#$>] \Z"
 LOOK_SECONDS = 0.01
+QUIET = 1 << 20                 # instructions in which nothing comes behind a prompt
 END_SECONDS = 10                # for the reports
 CUTS = ["-accel", "-icount", "-rtc", "-seed", "-serial", "-display", "-enable-kvm"]
 SLOW = [0, 0, 1 << 10, 1 << 13, 1 << 16]
@@ -106,16 +108,34 @@ class Verdict:
         self.fail, self.passes = (re.compile(pattern, re.M)
                                   for pattern in (options.fail, options.passes))
 
-    def over(self, text, last):
-        """A prompt is one if nothing comes behind it."""
-        return self.fail.search(text) or (text == last and self.passes.search(text))
-
     def complaint(self, text):
         """"" if it passed; None if it said neither."""
         failed, passed = self.fail.search(text), self.passes.search(text)
         if failed and not (passed and passed.start() < failed.start()):
             return f"the console says '{failed[0].strip()}'"
         return "" if passed else None
+
+
+class Waiting:
+    """For one of the patterns. A prompt is one if nothing comes behind it for a while of the
+    guest's time: the host may not let it run."""
+
+    def __init__(self, verdict, quiet):
+        self.verdict, self.quiet = verdict, quiet
+        self.text = self.since = self.asked = None
+
+    def is_over(self, text, clock):
+        """`clock` is asked behind a look at the console, so that what it says is no earlier."""
+        if self.verdict.fail.search(text):
+            return True
+        if not self.verdict.passes.search(text):
+            return False
+        if text == self.text and self.asked - self.since >= self.quiet:
+            return True
+        self.asked = clock()
+        if text != self.text:
+            self.text, self.since = text, self.asked
+        return False
 
 
 class GuestRuns:
@@ -149,22 +169,26 @@ class GuestRuns:
             command = [word.replace(self.image, disk).replace(f"path={CONSOLE}", f"path={console}")
                        for word in self.command(schedule, books, report)]
             with open(os.path.join(folder, "said"), "w+") as said:
-                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said,
-                                           stderr=subprocess.STDOUT)
-                try:
-                    self.watch(process, console)
-                finally:
-                    status = self.end(process)
+                status = self.attend(command, console, said)
                 said.seek(0)
                 return read(console), (status, said.read())
 
-    def watch(self, process, console):
-        limit, last = time.monotonic() + self.options.limit, None
-        while process.poll() is None and time.monotonic() < limit:
-            text = read(console)
-            if self.verdict.over(text, last):
+    def attend(self, command, console, said):
+        monitor = Monitor(command, stdout=said, stderr=subprocess.STDOUT)
+        try:
+            with monitor:
+                self.watch(monitor, console)
+                return self.end(monitor.process)
+        except Error:
+            return self.end(monitor.process)
+
+    def watch(self, monitor, console):
+        waiting = Waiting(self.verdict, QUIET << self.options.shift)
+        limit = time.monotonic() + self.options.limit
+        while monitor.process.poll() is None and time.monotonic() < limit:
+            if waiting.is_over(read(console), lambda: monitor.ask(
+                    "qom-get", path="/objects/schedule", property="time")):
                 return
-            last = text
             time.sleep(LOOK_SECONDS)
 
     @staticmethod
@@ -206,7 +230,7 @@ class GuestRuns:
     def cut_down(self, pool, schedule, run):
         """A run takes long: what is many goes first."""
         done = False
-        while not done:
+        while not done and not self.is_late():
             done = True
             for calmer in self.calmer(schedule, run):
                 tried = self.run(calmer)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A QEMU that a test talks to: its monitor by QMP, and the lines that its guest prints."""
+import contextlib
 import json
 import socket
 import subprocess
@@ -7,30 +8,24 @@ import tempfile
 import time
 
 PATIENCE = 60
+END_SECONDS = 10
 
 
 class Error(Exception):
     """QEMU refused a command, died or kept the test waiting."""
 
 
-class Machine:
-    """Starts the command; the end of the with block ends the process, whatever it does."""
+class Monitor:
+    """Starts the command with a monitor; the end of the with block ends the process, whatever it
+    does."""
 
-    def __init__(self, command, folder=None):
-        self.folder = folder or tempfile.mkdtemp()
-        self.console = tempfile.NamedTemporaryFile(dir=self.folder)
-        self.stderr = tempfile.NamedTemporaryFile(dir=self.folder)
-        self.position = 0
+    def __init__(self, command, **streams):
         self.socket, theirs = socket.socketpair()
         self.socket.settimeout(PATIENCE)
         self.process = subprocess.Popen(
             command + ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}",
-                       "-mon", "chardev=qmp,mode=control",
-                       "-chardev", f"file,id=console,path={self.console.name}",
-                       "-device", "isa-debugcon,iobase=0xe9,chardev=console",
-                       "-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.stderr,
-            pass_fds=[theirs.fileno()])
+                       "-mon", "chardev=qmp,mode=control"],
+            stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], **streams)
         theirs.close()
         self.file = self.socket.makefile("r")
 
@@ -48,13 +43,16 @@ class Machine:
         self.process.wait()
         self.file.close()
         self.socket.close()
-        self.console.close()
-        self.stderr.close()
 
     def complaint(self):
-        """What QEMU wrote to stderr."""
-        with open(self.stderr.name) as f:
-            return f.read().strip()
+        """What QEMU said, where somebody has kept it."""
+        return ""
+
+    def gone(self):
+        """It is about to end, and has its own status then."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_SECONDS)
+        return Error(f"QEMU is gone: {self.complaint()}")
 
     def answer(self, key):
         """The next message with that key; events in between are dropped."""
@@ -67,7 +65,7 @@ class Machine:
                     return message[key]
         except OSError as error:
             raise Error(f"no answer from the monitor: {error}") from error
-        raise Error(f"QEMU is gone: {self.complaint()}")
+        raise self.gone()
 
     def event(self, name):
         """The data of the next event of that name; what comes before is dropped."""
@@ -78,7 +76,7 @@ class Machine:
                     return message.get("data")
         except OSError as error:
             raise Error(f"no event {name}: {error}") from error
-        raise Error(f"QEMU is gone: {self.complaint()}")
+        raise self.gone()
 
     def send(self, command, **arguments):
         """Without waiting for the answer."""
@@ -87,7 +85,7 @@ class Machine:
             self.socket.sendall(json.dumps({"execute": command,
                                             "arguments": arguments}).encode())
         except OSError as error:
-            raise Error(f"QEMU is gone: {self.complaint()}") from error
+            raise self.gone() from error
 
     def ask(self, command, **arguments):
         self.send(command, **arguments)
@@ -102,6 +100,31 @@ class Machine:
         said = self.show(line)
         if said:
             raise Error(f"{line}: {said}")
+
+
+class Machine(Monitor):
+    """The same, and what its guest prints."""
+
+    def __init__(self, command, folder=None):
+        self.folder = folder or tempfile.mkdtemp()
+        self.console = tempfile.NamedTemporaryFile(dir=self.folder)
+        self.stderr = tempfile.NamedTemporaryFile(dir=self.folder)
+        self.position = 0
+        super().__init__(
+            command + ["-chardev", f"file,id=console,path={self.console.name}",
+                       "-device", "isa-debugcon,iobase=0xe9,chardev=console",
+                       "-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
+            stdout=subprocess.DEVNULL, stderr=self.stderr)
+
+    def __exit__(self, *unused):
+        super().__exit__()
+        self.console.close()
+        self.stderr.close()
+
+    def complaint(self):
+        """What QEMU wrote to stderr."""
+        with open(self.stderr.name) as f:
+            return f.read().strip()
 
     def printed(self):
         with open(self.console.name, errors="replace") as f:

@@ -69,6 +69,7 @@ class Story:
         self.cpus = report.get("cpus", [])
         self.number_of = {id(event): n for n, event in enumerate(self.events)}
         self.judged = not report.get("running")
+        self.stalls = report.get("stalls", [])
         found = [f for part in CERTAIN for f in report.get(part, []) if "over" not in f]
         self.findings = sorted(found, key=lambda f: f["cause"] == LAST)
         self.upid = self.vector = None
@@ -115,6 +116,10 @@ class Story:
         """A name of CAUSES or of the ledger, the events it was read from, a sentence."""
         if self.is_unseen():
             return "unseen", [e for e in self.events if e["event"] == "unseen"], CAUSES["unseen"]
+        if not self.stalls:     # what waits at the end may only be late
+            strayed = self.find_stray()
+            if strayed:
+                return *strayed, CAUSES["stray"]
         for self.upid, self.vector in self.candidates():
             found = self.cause_of_vector()
             if found:
@@ -307,7 +312,7 @@ class Story:
     # ---- nothing is left ----
 
     def cause_delivered(self):
-        return self.find_stray() or self.find_sleeper() or ("nothing-posted", [])
+        return self.find_sleeper() or ("nothing-posted", [])
 
     def find_stray(self):
         """Posted to one owner of a UPID, delivered to the next."""

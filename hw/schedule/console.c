@@ -15,16 +15,20 @@ static void type_next(void *opaque)
 {
     UintrSchedule *s = opaque;
 
-    if (qemu_chr_be_can_write(s->chardev)) {
+    if (s->input[s->typed] && qemu_chr_be_can_write(s->chardev)) {
         qemu_chr_be_write(s->chardev, (uint8_t *)&s->input[s->typed++], 1);
     }
     s->next_byte = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + BETWEEN_BYTES;
     schedule_arm_console(s);
 }
 
+/*
+ * It goes on when all is typed: virtual time passes while the guest sleeps, so
+ * that whoever waits for its prompt sees for how long nothing has come.
+ */
 void schedule_arm_console(UintrSchedule *s)
 {
-    if (s->input && s->input[s->typed]) {
+    if (s->input) {
         timer_mod_ns(s->keyboard, s->next_byte);
     }
 }

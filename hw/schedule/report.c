@@ -4,6 +4,7 @@
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "qemu/error-report.h"
+#include "qemu/timer.h"
 #include "schedule.h"
 
 #define MOST_DECISIONS 100000       /* told; a schedule may make more */
@@ -98,8 +99,17 @@ static void get_covered(Object *obj, Visitor *v, const char *name,
     visit_end_struct(v, NULL);
 }
 
+static void get_time(Object *obj, Visitor *v, const char *name, void *opaque,
+                     Error **errp)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+    visit_type_int(v, name, &now, errp);
+}
+
 void schedule_report_class_init(ObjectClass *oc)
 {
+    object_class_property_add(oc, "time", "int", get_time, NULL, NULL, NULL);
     object_class_property_add(oc, "covered", "struct", get_covered, NULL,
                               NULL, NULL);
 }

@@ -12,6 +12,10 @@
 #define MAY_SEND        0x20
 #define POSTS           12
 #define BETWEEN         60000
+#define ROUNDS          400000
+#define FEW             24              /* of the neighbour, meanwhile */
+
+static volatile uint64_t neighbours_rounds;
 
 static void say(const char *text)
 {
@@ -49,7 +53,18 @@ static void kernel(uint64_t unused __attribute__((unused)))
 {
     for (;;) {
         other_work();
+        neighbours_rounds++;
     }
+}
+
+/* Who has turns, and how many, is up to a schedule's priorities. */
+static void count_turns(void)
+{
+    uint64_t before = neighbours_rounds;
+
+    for (volatile int i = 0; i < ROUNDS; i++) {
+    }
+    say(neighbours_rounds - before > FEW ? "many turns\r\n" : "few turns\r\n");
 }
 
 static void send_posts(void)
@@ -81,6 +96,8 @@ static void test_shell(void)
         command = read_command();
         if (command == 's') {
             send_posts();
+        } else if (command == 't') {
+            count_turns();
         }
     }
     printf("TICKS %lu\n", rdtsc());
