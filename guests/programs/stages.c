@@ -15,17 +15,23 @@ struct marks {
     uint64_t enqueued, notified, taken, begun, ended, replied, woken;
 };
 
+/* Nothing, where the other side has looked before this one was done telling. */
+static uint32_t between(uint64_t from, uint64_t to)
+{
+    return (int64_t)(to - from) > 0 ? to - from : 0;
+}
+
 /* Both ways together are right whatever the other side's clock shows. */
 static void split(uint32_t *const to[], int i, const struct marks *m)
 {
-    to[NOTIFY][i] = m->notified - m->enqueued;
-    to[THERE][i] = m->taken - m->notified;
-    to[BEGIN][i] = m->begun - m->taken;
-    to[EXECUTE][i] = m->ended - m->begun;
-    to[REPLY][i] = m->replied - m->ended;
-    to[BACK][i] = m->woken - m->replied;
-    to[WAYS][i] = m->woken - m->notified - (m->replied - m->taken);
-    to[ALL][i] = m->woken - m->enqueued;
+    to[NOTIFY][i] = between(m->enqueued, m->notified);
+    to[THERE][i] = between(m->notified, m->taken);
+    to[BEGIN][i] = between(m->taken, m->begun);
+    to[EXECUTE][i] = between(m->begun, m->ended);
+    to[REPLY][i] = between(m->ended, m->replied);
+    to[BACK][i] = between(m->replied, m->woken);
+    to[WAYS][i] = between(m->notified + (m->replied - m->taken), m->woken);
+    to[ALL][i] = between(m->enqueued, m->woken);
 }
 
 static bool record(uint32_t *const to[], int calls, long (*fn)(void))
