@@ -170,6 +170,14 @@ static void enter(LedgerCpu *c, LedgerHandler handler)
     c->depth++;
 }
 
+/* The sender reads the same cache line. */
+static void make_up_for_unread(LedgerUpid *u, int vector)
+{
+    if (u->unread.vectors >> vector & 1) {
+        u->unread.vectors &= ~(1ULL << vector);
+    }
+}
+
 static void on_deliver(CPUX86State *env, uint8_t vector)
 {
     LedgerCpu *c = books_of(env);
@@ -182,7 +190,7 @@ static void on_deliver(CPUX86State *env, uint8_t vector)
     }
     qatomic_inc(&c->owner[vector]->receiver.delivered[vector]);
     ledger_forget_copy(uintr_ledger, c, vector);
-    c->owner[vector]->unread.vectors &= ~(1ULL << vector);
+    make_up_for_unread(c->owner[vector], vector);
     c->rr &= ~(1ULL << vector);
     c->progress++;
     enter(c, (LedgerHandler) {
