@@ -93,14 +93,13 @@ def interleave(cases, rounds, minutes, tell):
     """All cases in turn, and in the next round backwards, so that a host that grows slower is
     slower for both sides. Stops early rather than begin a round that would not end in time."""
     samples = Samples()
-    start = time.monotonic()
-    while samples.rounds < rounds:
+    start, spent, longest = time.monotonic(), 0, 0
+    while samples.rounds < rounds and spent + longest <= 60 * minutes:
         for case in cases[::-1] if samples.rounds % 2 else cases:
             if samples.rounds % case.every == 0:
                 samples.take(case)
         samples.rounds += 1
-        spent = time.monotonic() - start
+        before, spent = spent, time.monotonic() - start
+        longest = max(longest, spent - before)
         tell(f"round {samples.rounds} of {rounds}, {spent:.0f} s")
-        if spent * (samples.rounds + 1) / samples.rounds > 60 * minutes:
-            break
     return samples

@@ -48,6 +48,20 @@ class Within(NamedTuple):
         return abs(ratio - 1) <= self.limit
 
 
+class NotAbove(NamedTuple):
+    """Within the limit, or less: quicker than stock by more is no fault."""
+    limit: float
+
+    def __str__(self):
+        return f"1.00 + {self.limit}, or less"
+
+    def ratio(self, base, new):
+        return new / base
+
+    def holds(self, ratio):
+        return ratio <= 1 + self.limit
+
+
 class Under(NamedTuple):
     """Of a figure by itself; its base is the limit."""
     limit: float
@@ -118,7 +132,7 @@ def verdict(bound, ratio, unit=""):
     a few are enough."""
     if ratio is None:
         return "no figure"
-    if isinstance(bound, Within) and ratio["samples"] < FEWEST and unit != "instructions":
+    if isinstance(bound, (Within, NotAbove)) and ratio["samples"] < FEWEST and unit != "instructions":
         return "too few rounds"
     said = {None: "reported", True: "met", False: "missed"}
     median, *others = (said[bound.holds(ratio[which])] for which in ("median", "q1", "q3"))

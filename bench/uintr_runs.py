@@ -36,7 +36,7 @@ INSIDE_ROUNDS = 4000
 # What one host thread does: no instruction is spent on waiting for another.
 COUNTED = [(IPI, "stock"), (IPI, "on"), (UI, "on"),
            (SELF_IPI, "stock"), (SELF_IPI, "on"), (SELF_UI, "on")]
-COUNTED_ROUNDS, COUNTED_UNITS = 3000, 20
+COUNTED_ROUNDS, COUNTED_UNITS, FEW_UNITS = 3000, 20, 3
 
 
 LOGIN_SECONDS = 600
@@ -101,11 +101,11 @@ class Runs:
         return self.command("speed", side, 2, "single", apic,
                             f"wait=pause only={test} n={rounds}")
 
-    def compute_counts(self, every=1):
+    def compute_counts(self, units=COUNTED_UNITS, every=1):
         for side in CPUS:
             command = functools.partial(self.compute_command, side)
-            yield Case(("compute", side),
-                       functools.partial(measure.count_round, command, COUNTED_UNITS), every)
+            yield Case(("compute", side), functools.partial(measure.count_round, command, units),
+                       every)
 
     def boots(self):
         for cpus in "1", "2":
