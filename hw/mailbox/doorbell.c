@@ -131,6 +131,24 @@ void mailbox_air_drop(VirtIOMailbox *m)
     timer_del(m->air_timer);
 }
 
+/* MB43: it was on its way to a life of the peer that has ended. */
+void mailbox_air_refuse(VirtIOMailbox *m)
+{
+    MailboxSignal *signal;
+
+    QTAILQ_FOREACH(signal, &m->air, next) {
+        if (signal->is_notification) {
+            mailbox_count(m, MBOX_COUNT_ROUTE_REFUSED);
+            trace_mailbox_route_refused(mailbox_name(m), signal->cpu,
+                                        signal->vector, "the peer was reset");
+        } else {
+            mailbox_count(m, MBOX_COUNT_RING_REFUSED);
+            m->r.ring_status[signal->doorbell] = MBOX_RING_REFUSED;
+        }
+    }
+    mailbox_air_drop(m);
+}
+
 static void launch_ring(VirtIOMailbox *m, unsigned doorbell)
 {
     bool first = launch(m, (MailboxSignal) { .doorbell = doorbell });

@@ -71,6 +71,7 @@ void mailbox_peer_told(VirtIOMailbox *m, bool ready, uint32_t state_word,
         mailbox_tx_fail_all(m, MBOX_STATUS_PEER_GONE);
     }
     if (reset) {
+        mailbox_air_refuse(m);
         peer_is_new(m);
     }
     tell_guest_of_link(m);

@@ -339,6 +339,28 @@ static void test_reset_in_flight(Endpoint *(*who)(Pair *))
     pair_close(&p);
 }
 
+/* MB43: the new life listens before the old one's ring would arrive. */
+static void test_reset_before_arrival(void)
+{
+    Pair p;
+
+    pair_open(&p, LATENCIES);
+    set64(&p.b, MBOX_REG_ENABLE, 1);
+    ring(&p.a, 0);
+    step(&p, L / 2);
+    endpoint_reset(&p.b);
+    endpoint_start(&p.b, ALL_QUEUES);
+    set64(&p.b, MBOX_REG_ENABLE, 1);
+    g_assert_cmpint(reg32(&p.a, MBOX_REG_RING_STATUS), ==,
+                    MBOX_RING_REFUSED);
+    g_assert_cmpint(ring(&p.a, 0), ==, MBOX_RING_IN_FLIGHT);
+    step(&p, L - 1);
+    g_assert_cmphex(reg64(&p.b, MBOX_REG_PENDING), ==, 0);
+    step(&p, 1);
+    g_assert_cmphex(reg64(&p.b, MBOX_REG_PENDING), ==, 1);
+    pair_close(&p);
+}
+
 static Endpoint *sender(Pair *p)
 {
     return &p->a;
@@ -370,6 +392,7 @@ static const struct {
     { "MB15-release", test_release },
     { "MB43-sender-reset", test_sender_reset },
     { "MB43-receiver-reset", test_receiver_reset },
+    { "MB43-reset-before-arrival", test_reset_before_arrival },
 };
 
 static void add_run(unsigned run)
