@@ -75,10 +75,12 @@ def run_pair(links, args, qemu):
     return figures(outputs)
 
 
-def take(device, args, qemu=QEMU):
+def take(device, args, qemu=QEMU, more=((), ())):
+    """more: words for either side's command line."""
     with tempfile.TemporaryDirectory() as folder:
         if device == "mailbox":
-            return run_pair(mailbox_links(folder), args, qemu)
+            links = [[*link, *words] for link, words in zip(mailbox_links(folder), more)]
+            return run_pair(links, args, qemu)
         with os.fdopen(os.memfd_create("bench"), "rb") as file, \
                 socket.socket(socket.AF_UNIX) as listener:
             memory = file.fileno()

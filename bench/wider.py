@@ -92,6 +92,9 @@ def growth_rows():
 # ---- links between two processes ----
 
 DEVICES = "mailbox", "ivshmem"
+# More words for either side's command line.
+BESIDE = {f"{2 * ENDPOINTS} idle endpoints on each side": [pairs_of_endpoints(ENDPOINTS)] * 2,
+          "a peer of 2 GiB instead of 64 MiB": [[], ["-m", "2048"]]}
 
 
 def link_cases(runs, trial):
@@ -100,12 +103,20 @@ def link_cases(runs, trial):
         yield Case(("link", device), functools.partial(
             links.take, device, f"device={device} n={n} messages={messages}",
             runs.emulators["on"]))
+    for name, more in BESIDE.items():
+        yield Case(("link", name), functools.partial(
+            links.take, "mailbox", f"device=mailbox n={n} messages={messages}",
+            runs.emulators["on"], more))
 
 
 def link_rows():
     ours, theirs = ("link", "mailbox"), ("link", "ivshmem")
     return [Row("doorbell round trip, two processes", "ivshmem", (*theirs, "trip"), "mailbox",
                 (*ours, "trip"), AtMost(1.1), "ticks"),
+            *(Row(f"{what}, {name}", "mailbox", (*ours, figure), "mailbox",
+                  ("link", name, figure), AtMost(1.1), "ticks") for name in BESIDE
+              for what, figure in (("doorbell round trip", "trip"),
+                                   ("message in a batch", "message"))),
             Row("message in a batch of 32 against a doorbell", "ivshmem", (*theirs, "trip"),
                 "mailbox", (*ours, "message"), RateAtLeast(5), "ticks"),
             Row("message in a batch against one alone", "mailbox", (*ours, "single"), "mailbox",
