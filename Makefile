@@ -48,9 +48,9 @@ golden: build
 bench: build
 	@bench/uintr
 
-## make bench-linux      the same with boots of Debian's stock kernel
+## make bench-linux      the same with boots of Debian's stock kernel, and of a Debian disk
 bench-linux: build
-	@bench/uintr --linux
+	@bench/uintr --linux; linux=$$?; bench/uintr --disk && exit $$linux
 
 ## make hunt             find the planted bugs of guests/buggy; IMAGES=... for other payloads
 hunt: build
