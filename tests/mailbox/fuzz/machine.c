@@ -257,7 +257,11 @@ bool x86_uintr_inject_from_device(uint32_t requester_id, uint32_t apic_id,
     return vector >= 16 && apic_id < 4;
 }
 
-/* Nobody keeps books here. */
+/* Nobody keeps books here, and nobody watches. */
+void uintr_upid_is_used(uint64_t linear, void *host)
+{
+}
+
 const UintrObserver *uintr_observer;
 __thread bool uintr_device_posts;
 __thread CPUState *current_cpu;
