@@ -64,7 +64,7 @@ static void on_suspicion(void *unused)
     UintrLedger *l = uintr_ledger;
     bool found;
 
-    if (!l || !runstate_is_running()) {
+    if (!l || l->closed || !runstate_is_running()) {
         return;
     }
     pause_all_vcpus();

@@ -11,6 +11,7 @@
 #include "qapi/qobject-output-visitor.h"
 #include "qapi/visitor.h"
 #include "qemu/error-report.h"
+#include "qemu/lockable.h"
 #include "qemu/timer.h"
 #include "qobject/qjson.h"
 #include "qobject/qobject.h"
@@ -136,7 +137,7 @@ static void visit_upid(Visitor *v, UintrLedger *l, LedgerUpid *u)
     visit_end_struct(v, NULL);
 }
 
-/* UPID 0 stands for vectors that belong to none. */
+/* UPID 0 stands for vectors that belong to none; a CPU may find another. */
 static void visit_books(Visitor *v, const char *name, UintrLedger *l,
                         Error **errp)
 {
@@ -146,8 +147,10 @@ static void visit_books(Visitor *v, const char *name, UintrLedger *l,
     if (!l->in_flux) {
         ledger_settle_all(l);
     }
-    for (guint i = 0; i < l->by_number->len; i++) {
-        visit_upid(v, l, g_ptr_array_index(l->by_number, i));
+    WITH_QEMU_LOCK_GUARD(&l->lock) {
+        for (guint i = 0; i < l->by_number->len; i++) {
+            visit_upid(v, l, g_ptr_array_index(l->by_number, i));
+        }
     }
     visit_end_list(v, NULL);
 }
@@ -287,6 +290,8 @@ static void visit_array(Visitor *v, const char *name, GPtrArray *array,
 static void visit_stalls(Visitor *v, const char *name, UintrLedger *l,
                          Error **errp)
 {
+    QEMU_LOCK_GUARD(&l->lock);
+
     visit_array(v, name, l->stalls, errp);
 }
 

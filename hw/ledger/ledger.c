@@ -101,18 +101,25 @@ static void set_stop_on_stall(Object *obj, bool value, Error **errp)
     UINTR_LEDGER(obj)->stop_on_stall = value;
 }
 
-/* The machine has been stopped by then. */
+/*
+ * The machine has been stopped by then, unless the books are in flux: then a
+ * CPU may be in the midst of an event, which goes by uintr_ledger.
+ */
 static void close_books(UintrLedger *l)
 {
-    if (l == uintr_ledger) {
-        ledger_stop_clock(l);
-        ledger_leave_ram();
-        uintr_observe(NULL);
+    if (l != uintr_ledger || l->closed) {
+        return;
+    }
+    l->closed = true;
+    ledger_stop_clock(l);
+    ledger_leave_ram();
+    uintr_observe(NULL);
+    qemu_remove_exit_notifier(&l->at_exit);
+    if (l->report) {
+        ledger_report(l);
+    }
+    if (!l->in_flux) {
         uintr_ledger = NULL;
-        qemu_remove_exit_notifier(&l->at_exit);
-        if (l->report) {
-            ledger_report(l);
-        }
     }
 }
 

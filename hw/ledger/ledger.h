@@ -229,6 +229,7 @@ struct UintrLedger {
     Notifier machine_done, at_exit, run;
     uint64_t stall_after;   /* ns of virtual time; 0: never */
     bool stop_on_stall;
+    bool closed;            /* the books: they are told of nothing more */
     bool in_flux;           /* QEMU ends while CPUs run */
     QEMUTimer *timer;       /* not under icount */
     int64_t looked;         /* last */
@@ -280,6 +281,7 @@ uint64_t ledger_progress(const LedgerUpid *u);
 uint64_t ledger_senders_progress(const LedgerUpid *u);
 /* A notification was sent, and PIR was not taken since. CPUs stand still. */
 bool ledger_under_way(const UintrLedger *l, const LedgerUpid *u);
+/* With the lock: images come and go. */
 LedgerLine ledger_line(UintrLedger *l, LedgerUpid *u, int vector);
 bool ledger_adds_up(const LedgerLine *line);
 void ledger_inject(LedgerUpid *u, int vector, LedgerCause cause);

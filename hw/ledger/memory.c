@@ -35,7 +35,7 @@ static void forget(GoneRam *gone)
 {
     UintrLedger *l = uintr_ledger;
 
-    if (l) {
+    if (l && !l->closed) {
         QEMU_LOCK_GUARD(&l->lock);
         g_hash_table_foreach_remove(l->upids, upid_is_gone, gone);
         ledger_lose_images(l, gone->host, gone->size);
