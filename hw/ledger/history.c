@@ -2,6 +2,7 @@
 /* The last events of each CPU, in a ring that does not grow. */
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
+#include "qemu/lockable.h"
 #include "hw/core/cpu.h"
 #include "ledger.h"
 
@@ -10,13 +11,20 @@ LedgerCpu *ledger_cpu(UintrLedger *l, CPUState *cs)
     return &l->cpu[cs ? cs->cpu_index : l->rings - 1];
 }
 
-LedgerEntry *ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry)
+static int64_t write_entry(UintrLedger *l, LedgerCpu *c, LedgerEntry entry)
 {
-    LedgerCpu *c = ledger_cpu(l, cs);
-    LedgerEntry *place = &c->entries[c->written % l->history];
-
     entry.time = ledger_now();
-    *place = entry;
+    c->entries[c->written % l->history] = entry;
     qatomic_set(&c->written, c->written + 1);
-    return place;
+    return entry.time;
+}
+
+/* Devices have one ring, and threads of their own. */
+int64_t ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry)
+{
+    if (cs) {
+        return write_entry(l, ledger_cpu(l, cs), entry);
+    }
+    QEMU_LOCK_GUARD(&l->lock);
+    return write_entry(l, ledger_cpu(l, NULL), entry);
 }

@@ -317,8 +317,8 @@ void ledger_leave_ram(void);
 /* ---- history.c ---- */
 
 LedgerCpu *ledger_cpu(UintrLedger *l, CPUState *cs);
-/* @cs is null for a device. */
-LedgerEntry *ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry);
+/* When it was; @cs is null for a device. */
+int64_t ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry);
 
 /* ---- time.c ---- */
 

@@ -21,7 +21,7 @@ static int64_t note(CPUX86State *env, LedgerKind kind, LedgerUpid *u,
     return ledger_write(uintr_ledger, env_cpu(env), (LedgerEntry) {
         .rip = env->eip, .value = value, .upid = u, .kind = kind,
         .vector = vector,
-    })->time;
+    });
 }
 
 /* How a UPID is known to people; more than a few names help nobody. */
@@ -110,7 +110,7 @@ static void on_post(const UintrPost *post)
         .upid = u, .kind = post->sent ? LEDGER_POST_SENT : LEDGER_POST,
         .vector = post->vector, .number = number,
         .coalesced = post->old.pir & bit,
-    })->time);
+    }));
 }
 
 /* A UPID in memory that is no RAM: its vectors are of no UPID. */
@@ -357,7 +357,7 @@ static void on_store(const UintrStore *store)
         .rip = store->rip, .upid = u, .kind = LEDGER_STORE,
         .value = le64_to_cpu(qatomic_read((uint64_t *)store->host)),
         .vector = store->offset, .size = store->size,
-    })->time;
+    });
     if (bits_of_pir(store)) {
         u->last_to_pir = u->last_store;
     }

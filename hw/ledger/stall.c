@@ -247,7 +247,7 @@ static void tell_unseen(UintrLedger *l, LedgerWait *w, CPUState *cs,
     g_autofree char *what = unseen_in_words(cs);
     int64_t now = ledger_write(l, current_cpu, (LedgerEntry) {
         .value = vectors, .upid = u, .kind = LEDGER_UNSEEN,
-    })->time;
+    });
 
     w->since = w->since ?: now;
     found(l, w, u, vectors, (LedgerFinding) {
