@@ -41,15 +41,30 @@ uint64_t ledger_progress(const LedgerUpid *u)
  */
 static bool is_taken(const LedgerUpid *u)
 {
-    return u->low_stored > u->sender.last_sent.time ?
-           u->receiver.took_at >= u->sender.last_sent.time :
-           !(ledger_low(u) & UPID_ON);
+    bool took = u->receiver.took_at >= u->sender.last_sent.time;
+
+    return u->low_stored > u->sender.last_sent.time ? took :
+           !(ledger_low(u) & UPID_ON) || (u->memory && took);
 }
 
-bool ledger_under_way(const UintrLedger *l, const LedgerUpid *u)
+/* A kernel that receives by a handler of its own has emptied PIR. */
+static bool taken_by_hand(UintrLedger *l, const LedgerUpid *u)
 {
-    return l->exact ? u->sender.sent != u->receiver.seen :
-           u->sender.sent && !is_taken(u);
+    const LedgerPost *sent = &u->sender.last_sent;
+    CPUState *cs = cpu_by_arch_id(ledger_destination(sent->ndst,
+                                                     sent->x2apic));
+    int64_t came = cs ? ledger_cpu(l, cs)->idt[sent->nv].time : 0;
+
+    return came && came >= sent->time && u->last_to_pir.seen &&
+           u->last_to_pir.cpu == cs->cpu_index && u->last_to_pir.time >= came;
+}
+
+bool ledger_under_way(UintrLedger *l, const LedgerUpid *u)
+{
+    bool sent = l->exact ? u->sender.sent != u->receiver.seen :
+                u->sender.sent && !is_taken(u);
+
+    return sent && !taken_by_hand(l, u);
 }
 
 LedgerUpid *ledger_new_upid(UintrLedger *l, void *host)

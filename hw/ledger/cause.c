@@ -26,11 +26,6 @@ typedef struct Case {
 
 typedef LedgerFinding AskFn(const Case *c);
 
-static uint32_t decode(uint32_t ndst, bool x2apic)
-{
-    return x2apic ? ndst : extract32(ndst, UPID_NDST_XAPIC_SHIFT, 8);
-}
-
 static CPUState *receiver_of(UintrLedger *l, LedgerUpid *u)
 {
     CPUState *cs;
@@ -53,9 +48,9 @@ static Case case_of(UintrLedger *l, LedgerUpid *u, uint64_t low, uint64_t pir)
     return (Case) {
         .l = l, .u = u, .low = low, .pir = pir,
         .receiver = receiver_of(l, u), .x2apic = x2apic,
-        .dest = decode(ndst, x2apic),
-        .target = cpu_by_arch_id(decode(ndst, x2apic)),
-        .other = cpu_by_arch_id(decode(ndst, !x2apic)),
+        .dest = ledger_destination(ndst, x2apic),
+        .target = cpu_by_arch_id(ledger_destination(ndst, x2apic)),
+        .other = cpu_by_arch_id(ledger_destination(ndst, !x2apic)),
     };
 }
 
@@ -267,22 +262,12 @@ static LedgerFinding irq_finding(const Case *c, const LedgerIrq *irq, int cpu)
               c->u->sender.last_sent.nv, cpu, irq->uinv);
 }
 
-/* A kernel that receives by a handler of its own has emptied PIR. */
-static bool taken_by_hand(const Case *c, const LedgerIrq *irq)
-{
-    const LedgerStore *store = &c->u->last_to_pir;
-
-    return store->seen && store->cpu == c->target->cpu_index &&
-           store->time >= irq->time;
-}
-
 static LedgerFinding ask_irq(const Case *c)
 {
     const LedgerIrq *irq = c->target ?
         &books(c, c->target)->idt[c->u->sender.last_sent.nv] : NULL;
 
-    return ledger_under_way(c->l, c->u) && irq && since_sent(c, irq->time) &&
-           !taken_by_hand(c, irq) ?
+    return ledger_under_way(c->l, c->u) && irq && since_sent(c, irq->time) ?
            irq_finding(c, irq, c->target->cpu_index) : nothing();
 }
 

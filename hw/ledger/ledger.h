@@ -143,7 +143,7 @@ struct LedgerUpid {
     bool met;               /* what was in PIR before is nobody's affair */
     char *memory;           /* its name, if other processes may have it */
     bool has_device;        /* which posts whoever's turn it is */
-    int64_t low_stored;     /* when ON, SN, NV or NDST were last; 0: never */
+    int64_t low_stored;     /* when ON and SN were, last; 0: never */
     int64_t attached;       /* WRMSR of IA32_UINTR_PD named it; 0: never */
     LedgerWait wait;
     uint64_t causes_injected[LEDGER_CAUSE__MAX];
@@ -280,7 +280,7 @@ uint64_t ledger_low(const LedgerUpid *u);       /* 0 if it is no RAM */
 uint64_t ledger_progress(const LedgerUpid *u);
 uint64_t ledger_senders_progress(const LedgerUpid *u);
 /* A notification was sent, and PIR was not taken since. CPUs stand still. */
-bool ledger_under_way(const UintrLedger *l, const LedgerUpid *u);
+bool ledger_under_way(UintrLedger *l, const LedgerUpid *u);
 /* With the lock: images come and go. */
 LedgerLine ledger_line(UintrLedger *l, LedgerUpid *u, int vector);
 bool ledger_adds_up(const LedgerLine *line);
@@ -292,6 +292,8 @@ void ledger_discard(LedgerUpid *u, int vector, LedgerCause cause);
 /* The UPID that IA32_UINTR_PD of this CPU names, if there are books of it. */
 LedgerUpid *ledger_running(UintrLedger *l, CPUState *cs);
 bool ledger_in_x2apic_mode(CPUState *cs);
+/* The APIC ID that NDST is to a sender in that mode. */
+uint32_t ledger_destination(uint32_t ndst, bool x2apic);
 
 /* ---- observe.c ---- */
 

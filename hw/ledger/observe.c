@@ -361,7 +361,7 @@ static void on_store(const UintrStore *store)
     if (bits_of_pir(store)) {
         u->last_to_pir = u->last_store;
     }
-    if (store->offset < UPID_PIR_OFFSET) {
+    if (!store->offset) {
         u->low_stored = u->last_store.time;
     }
 }

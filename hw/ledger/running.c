@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which receiver does a CPU run, and how does it read NDST? */
 #include "qemu/osdep.h"
+#include "qemu/bitops.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
 #include "exec/address-spaces.h"
@@ -44,4 +45,9 @@ bool ledger_in_x2apic_mode(CPUState *cs)
     APICCommonState *apic = (APICCommonState *)X86_CPU(cs)->apic_state;
 
     return apic && (apic->apicbase & MSR_IA32_APICBASE_EXTD);
+}
+
+uint32_t ledger_destination(uint32_t ndst, bool x2apic)
+{
+    return x2apic ? ndst : extract32(ndst, UPID_NDST_XAPIC_SHIFT, 8);
 }
