@@ -37,7 +37,8 @@ uint64_t ledger_progress(const LedgerUpid *u)
 
 /*
  * A take clears ON, and nothing but a notification's post sets it again,
- * unless somebody stores to it: then the clocks of two threads have to do.
+ * unless somebody stores to it, or a peer has sent one of its own: then the
+ * clocks of two threads have to do.
  */
 static bool is_taken(const LedgerUpid *u)
 {
@@ -141,8 +142,7 @@ void ledger_touch(LedgerUpid *u, uint64_t bits, LedgerCause cause)
 
 void ledger_meet(LedgerUpid *u, uint64_t pir)
 {
-    if (!u->met) {
-        u->met = true;
+    if (!u->met && !qatomic_xchg(&u->met, true)) {
         u->memory = name_memory(u->host);
         ledger_touch(u, pir, u->memory ? LEDGER_BY_PEER : LEDGER_BY_STORE);
     }
@@ -343,6 +343,11 @@ static unsigned in_cpus(UintrLedger *l, LedgerUpid *u, int vector)
     return count;
 }
 
+uint64_t ledger_booked_pir(const UintrLedger *l, const LedgerUpid *u)
+{
+    return l->in_flux ? ledger_pir(u) : u->expected;
+}
+
 LedgerLine ledger_line(UintrLedger *l, LedgerUpid *u, int vector)
 {
     return (LedgerLine) {
@@ -351,7 +356,7 @@ LedgerLine ledger_line(UintrLedger *l, LedgerUpid *u, int vector)
         .delivered = u->receiver.delivered[vector],
         .coalesced = u->sender.coalesced[vector] +
                      u->receiver.coalesced[vector],
-        .pending = (ledger_pir(u) >> vector & 1) + in_cpus(l, u, vector) +
+        .pending = (ledger_booked_pir(l, u) >> vector & 1) + in_cpus(l, u, vector) +
                    in_images(l, u, vector),
         .discarded = u->receiver.discarded[vector] + u->stored_out[vector],
         .open = u->told >> vector & 1 ? 0 : u->unseen[vector],

@@ -39,15 +39,16 @@ static void put(Visitor *v, const char *name, uint64_t value)
 }
 
 /* What scripts/merge-ledgers must know of a UPID that two processes have. */
-static void visit_shares(Visitor *v, const LedgerUpid *u, int vector)
+static void visit_shares(Visitor *v, UintrLedger *l, const LedgerUpid *u,
+                         int vector)
 {
     put(v, "peer-in", u->peer_in[vector]);
     put(v, "peer-out", u->peer_out[vector]);
-    put(v, "in-pir", ledger_pir(u) >> vector & 1);
+    put(v, "in-pir", ledger_booked_pir(l, u) >> vector & 1);
 }
 
-static void visit_line(Visitor *v, const LedgerUpid *u, int vector,
-                       const LedgerLine *line)
+static void visit_line(Visitor *v, UintrLedger *l, const LedgerUpid *u,
+                       int vector, const LedgerLine *line)
 {
     bool adds_up = ledger_adds_up(line);
 
@@ -61,7 +62,7 @@ static void visit_line(Visitor *v, const LedgerUpid *u, int vector,
     put(v, "discarded", line->discarded);
     visit_type_bool(v, "adds-up", &adds_up, &error_abort);
     if (u->memory) {
-        visit_shares(v, u, vector);
+        visit_shares(v, l, u, vector);
     }
     visit_end_struct(v, NULL);
 }
@@ -75,7 +76,7 @@ static void visit_lines(Visitor *v, UintrLedger *l, LedgerUpid *u)
         LedgerLine line = ledger_line(l, u, vector);
 
         if (memcmp(&line, &nothing, sizeof(line))) {
-            visit_line(v, u, vector, &line);
+            visit_line(v, l, u, vector, &line);
         }
     }
     visit_end_list(v, NULL);

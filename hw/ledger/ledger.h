@@ -275,6 +275,8 @@ void ledger_seen(LedgerUpid *u);
 /* Its memory is there for the last time. */
 void ledger_lose(LedgerUpid *u);
 uint64_t ledger_pir(const LedgerUpid *u);
+/* As it was settled, where CPUs stand: a peer goes on to post. */
+uint64_t ledger_booked_pir(const UintrLedger *l, const LedgerUpid *u);
 uint64_t ledger_low(const LedgerUpid *u);       /* 0 if it is no RAM */
 /* Notifications, takes and stores to PIR; and without the takes. */
 uint64_t ledger_progress(const LedgerUpid *u);
