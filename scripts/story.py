@@ -55,7 +55,7 @@ CAUSES = {
 VAGUE = ["not-taken", "in-uirr", "forgotten"]
 # Of what the ledger has found, what is certain comes first.
 CERTAIN = ["stalls", "waiting"]
-LAST = "switched-off"           # a task may well be
+LAST = "switched-off", "unread"     # a task may well be; a kernel that ends one may well do so
 
 
 def bits(mask):
@@ -71,7 +71,7 @@ class Story:
         self.judged = not report.get("running")
         self.stalls = report.get("stalls", [])
         found = [f for part in CERTAIN for f in report.get(part, []) if "over" not in f]
-        self.findings = sorted(found, key=lambda f: f["cause"] == LAST)
+        self.findings = sorted(found, key=lambda f: f["cause"] in LAST)
         self.upid = self.vector = None
 
     # ---- which vector of which UPID ----

@@ -364,7 +364,7 @@ LedgerFinding ledger_ask_unread(const LedgerUpid *u)
     return IN(UINTR_STALL_CAUSE_UNREAD, u->unread.cpu,
               "CPU %d has taken the vectors into UIRR behind the last look at "
               "it, and UIRR was overwritten: clear UINV before UIRR is saved "
-              "when a task is switched off", u->unread.cpu);
+              "when a task is switched off, or at its end", u->unread.cpu);
 }
 
 LedgerFinding ledger_ask_cpu(UintrLedger *l, CPUState *cs)

@@ -107,8 +107,8 @@ static void note_unread(UintrLedger *l, const LedgerCpu *c, int vector)
 {
     LedgerUpid *u = c->owner[vector];
 
-    if (!(c->read >> vector & 1)) {
-        u->unread.vectors |= 1ULL << vector;
+    if (u != l->none && !(c->read >> vector & 1)) {
+        qatomic_or(&u->unread.vectors, 1ULL << vector);
         u->unread.time = ledger_now();
         u->unread.cpu = c - l->cpu;
     }
@@ -223,6 +223,7 @@ void ledger_catch_up(UintrLedger *l, CPUState *cs, uint64_t rr)
     }
     if (was_reset) {
         ledger_replace(l, c, rr, NULL, LEDGER_BY_RESET);
+        c->read = rr;
     } else {
         find_changed(l, cs, c, rr);
     }

@@ -173,8 +173,8 @@ static void enter(LedgerCpu *c, LedgerHandler handler)
 /* The sender reads the same cache line. */
 static void make_up_for_unread(LedgerUpid *u, int vector)
 {
-    if (u->unread.vectors >> vector & 1) {
-        u->unread.vectors &= ~(1ULL << vector);
+    if (qatomic_read(&u->unread.vectors) >> vector & 1) {
+        qatomic_and(&u->unread.vectors, ~(1ULL << vector));
     }
 }
 

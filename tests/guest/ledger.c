@@ -170,6 +170,17 @@ static void test_wrmsr_takes(void)
     BOOK(.posted = 1, .discarded = 1);
 }
 
+/* The kernel has seen what it gives up. */
+static void test_wrmsr_after_a_look(void)
+{
+    begin();
+    post(1);
+    take();
+    CHECK_EQ(recv_rr(), BIT(V));
+    wrmsr(UINTR_MSR_RR, 0);
+    BOOK(.posted = 1, .discarded = 1);
+}
+
 /* It writes what is there, and so changes nothing. */
 static void test_wrmsr_keeps(void)
 {
@@ -334,6 +345,7 @@ const struct test tests[] = {
     { "stored-and-cleared", test_stored_and_cleared },
     { "wrmsr-makes", test_wrmsr_makes },
     { "wrmsr-takes", test_wrmsr_takes },
+    { "wrmsr-after-a-look", test_wrmsr_after_a_look },
     { "wrmsr-keeps", test_wrmsr_keeps },
     { "saved", test_saved },
     { "restored", test_restored },
