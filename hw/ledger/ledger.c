@@ -235,7 +235,7 @@ static ResettableState *reset_state(Object *obj)
     return &UINTR_LEDGER(obj)->reset_state;
 }
 
-/* A snapshot brings other memory. */
+/* A snapshot brings other memory, and an earlier time. */
 static void reset_hold(Object *obj, ResetType type)
 {
     UintrLedger *l = UINTR_LEDGER(obj);
@@ -244,8 +244,10 @@ static void reset_hold(Object *obj, ResetType type)
         return;
     }
     for (guint i = 0; i < l->by_number->len; i++) {
-        ledger_touch(g_ptr_array_index(l->by_number, i), UINT64_MAX,
-                     LEDGER_BY_RESET);
+        LedgerUpid *u = g_ptr_array_index(l->by_number, i);
+
+        ledger_touch(u, UINT64_MAX, LEDGER_BY_RESET);
+        u->low_stored = u->receiver.took_at = 0;
     }
 }
 

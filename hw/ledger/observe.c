@@ -244,7 +244,13 @@ static void on_read(CPUX86State *env)
 /* INIT gives UIRR back, a snapshot another one: the next event shows it. */
 static void on_reset(CPUX86State *env)
 {
-    books_of(env)->was_reset = true;
+    LedgerCpu *c = books_of(env);
+
+    c->was_reset = true;
+    c->was_enabled = false;
+    c->depth = 0;
+    c->dropped_at = c->took_at = 0;
+    memset(c->idt, 0, sizeof(c->idt));
 }
 
 static void on_lost(CPUState *sender, UintrLoss why)
@@ -323,6 +329,7 @@ static void on_attach(CPUX86State *env)
     LedgerUpid *u = ledger_running(uintr_ledger, env_cpu(env));
     int64_t time = note(env, LEDGER_ATTACH, u, 0, env->uintr.pd);
 
+    books_of(env)->depth = 0;   /* by hand, to another task */
     if (u) {
         u->attached = time;
     }
