@@ -92,6 +92,9 @@ static void on_post(const UintrPost *post)
     uint64_t number;
 
     if (!post->host) {
+        if (post->sent) {
+            c->sent = NULL;
+        }
         return;
     }
     name_it(u, post->linear);
@@ -262,6 +265,7 @@ static void on_lost(CPUState *sender, UintrLoss why)
         u->sender.last_sent.loss = why;
         u->sender.last_sent.is_lost = true;
     }
+    ledger_cpu(l, sender)->sent = NULL;
     ledger_write(l, sender, (LedgerEntry) {
         .rip = sender ? cpu_env(sender)->eip : 0, .upid = u,
         .value = why, .kind = LEDGER_LOST,
@@ -292,8 +296,10 @@ static void on_rung(CPUState *from, uint8_t doorbell)
     tell_signal(LEDGER_RUNG, from, doorbell);
 }
 
+/* What is lost behind it is another one, of a peer's perhaps. */
 static void on_arrive(CPUState *from, uint32_t apic_id, uint8_t vector)
 {
+    ledger_cpu(uintr_ledger, from)->sent = NULL;
     ledger_write(uintr_ledger, from, (LedgerEntry) {
         .value = apic_id, .kind = LEDGER_ARRIVE, .vector = vector,
     });
