@@ -210,10 +210,14 @@ static UintrStall *new_stall(const LedgerWait *w, const LedgerUpid *u,
     return stall;
 }
 
+/* A second batch is over when the first one is. */
 static void found(UintrLedger *l, LedgerWait *w, const LedgerUpid *u,
                   uint64_t vectors, LedgerFinding finding, int64_t now)
 {
-    if (!finding.message || l->stalls->len >= MOST_STALLS) {
+    if (w->stall) {
+        w->stall->vectors |= vectors;
+    }
+    if (w->stall || !finding.message || l->stalls->len >= MOST_STALLS) {
         g_free(finding.message);
         return;
     }
