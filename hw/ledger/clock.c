@@ -96,12 +96,12 @@ void ledger_start_clock(UintrLedger *l)
     timer_mod(l->timer, next_look(l));
 }
 
-/* What waits at the end is in the report, too. */
+/* What waits at the end is in the report, too: in the midst of a block, say. */
 void ledger_stop_clock(UintrLedger *l)
 {
     if (l->stall_after && uintr_observer && !l->in_flux) {
-        ledger_look(l, now());
-        ledger_list_waiting(l, now());
+        ledger_look(l, ledger_now());
+        ledger_list_waiting(l, ledger_now());
     }
     if (icount_between_slices == between_slices) {
         icount_between_slices = NULL;

@@ -357,7 +357,7 @@ static void close_accounts(Visitor *v, UintrLedger *l)
         visit_type_bool(v, "running", &running, &error_abort);
     } else {
         ledger_settle_all(l);
-        ledger_judge(l, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), true);
+        ledger_judge(l, ledger_now(), true);
     }
 }
 
