@@ -209,15 +209,9 @@ static bool remember(uint64_t ram, uint64_t linear, char *host)
 /* Every post asks: most ask for one that was asked for just before. */
 static void *lately[64];
 
-static bool seen_lately(void *host)
+static void **lately_slot(void *host)
 {
-    void **slot = &lately[(uintptr_t)host / UPID_ALIGN % ARRAY_SIZE(lately)];
-    bool seen = qatomic_read(slot) == host;
-
-    if (!seen) {
-        qatomic_set(slot, host);
-    }
-    return seen;
+    return &lately[(uintptr_t)host / UPID_ALIGN % ARRAY_SIZE(lately)];
 }
 
 void uintr_watch_upid(uint64_t linear, void *host)
@@ -225,7 +219,7 @@ void uintr_watch_upid(uint64_t linear, void *host)
     static gsize once;
     ram_addr_t ram;
 
-    if (seen_lately(host)) {
+    if (qatomic_read(lately_slot(host)) == host) {
         return;
     }
     ram = qemu_ram_addr_from_host(host);
@@ -236,6 +230,7 @@ void uintr_watch_upid(uint64_t linear, void *host)
     if (ram != RAM_ADDR_INVALID && remember(ram, linear, host)) {
         tlb_protect_code(ram);
     }
+    qatomic_set(lately_slot(host), host);   /* another thread's is told, too */
 }
 
 void uintr_upid_is_used(uint64_t linear, void *host)
