@@ -69,7 +69,7 @@ static void process(CPUX86State *env, void *host)
     pir = uintr_upid_take(env, env->uintr.pd, host, &low);
     env->uintr.rr |= pir;                                   /* R81 */
     uintr_set_request(env);
-    UINTR_TELL(take, env, &(UintrTake) { host, low, pir, old_rr });
+    UINTR_TELL(take, env, &(UintrTake) { host, pir, old_rr });
     if (uintr_quirks(env, QUIRK_BIT(N5))) {
         uintr_quirk_overwrite(env, host, old_rr, pir);
     }

@@ -26,7 +26,7 @@ typedef struct UintrPost {
 
 typedef struct UintrTake {
     void *host;
-    uint64_t low, pir;          /* as they were */
+    uint64_t pir;               /* as it was */
     uint64_t rr;                /* UIRR before */
 } UintrTake;
 
