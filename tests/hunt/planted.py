@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -40,6 +41,22 @@ def show(output):
     print("# " + output.rstrip().replace("\n", "\n# "), flush=True)
 
 
+def printed_command(output, title):
+    """The words of a command that a hunt has printed for its reader."""
+    line = re.search(rf"^{title}: (.*)", output, re.M)
+    return shlex.split(line[1]) if line else []
+
+
+def have_again(output, times):
+    """Status and output of the command that has the same loss again, so many times."""
+    again = printed_command(output, "again")
+    if not again:
+        return 0, ""
+    done = subprocess.run([again[0], "--times", str(times), *again[1:]], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout.decode()
+
+
 class Found:
     """What a hunt that begins with this seed says; `seeds` is None if it found nothing."""
 
@@ -52,8 +69,6 @@ class Found:
         cause = re.search(r"^cause: ([a-z-]+)", self.output, re.M)
         self.cause = cause[1] if cause else ""
         self.ledger = re.findall(r"^the ledger: ([a-z0-9-]+)", self.output, re.M)
-        again = re.search(r"--replay (\S+)", self.output)
-        self.again = again[1] if again else ""
 
     @staticmethod
     def processor():
