@@ -356,8 +356,8 @@ LedgerLine ledger_line(UintrLedger *l, LedgerUpid *u, int vector)
         .delivered = u->receiver.delivered[vector],
         .coalesced = u->sender.coalesced[vector] +
                      u->receiver.coalesced[vector],
-        .pending = (ledger_booked_pir(l, u) >> vector & 1) + in_cpus(l, u, vector) +
-                   in_images(l, u, vector),
+        .pending = (ledger_booked_pir(l, u) >> vector & 1) +
+                   in_cpus(l, u, vector) + in_images(l, u, vector),
         .discarded = u->receiver.discarded[vector] + u->stored_out[vector],
         .open = u->told >> vector & 1 ? 0 : u->unseen[vector],
     };
