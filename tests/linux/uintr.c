@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "uintr_common.h"
@@ -36,6 +37,47 @@ static void test_self(void)
         CHECK(wait_until(&count, 2 + i));
     }
     CHECK(!uintr_unregister_handler(0));
+    CHECK(!_testui());
+}
+
+/* M3: STUI of a thread without registers is the CPU's, and no registration's. */
+static void test_begins_masked(void)
+{
+    pin_to(0);
+    _stui();
+    CHECK(!uintr_register_handler(note, 0));
+    CHECK(!_testui());
+}
+
+/* The same where the thread sends already. */
+static void test_sender_begins_masked(void)
+{
+    int fd;
+
+    pin_to(0);
+    CHECK(!uintr_register_handler(note, 0));
+    fd = uintr_vector_fd(0, 0);
+    CHECK(uintr_register_sender(fd, 0) == 0);
+    CHECK(!uintr_unregister_handler(0));
+    _stui();
+    CHECK(!uintr_register_handler(note, 0));
+    CHECK(!_testui());
+}
+
+/* The same where it was another process that ran on this CPU. */
+static void test_others_uif(void)
+{
+    int status;
+    pid_t child;
+
+    pin_to(0);
+    child = fork();
+    if (!child) {
+        _stui();
+        _exit(!_testui());
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(!uintr_register_handler(note, 0));
     CHECK(!_testui());
 }
 
@@ -392,6 +434,9 @@ static int hold(void)
 
 static const struct test_case cases[] = {
     { "self", test_self },
+    { "begins-masked", test_begins_masked },
+    { "sender-begins-masked", test_sender_begins_masked },
+    { "others-uif", test_others_uif },
     { "64-vectors", test_vectors },
     { "receiver-errors", test_receiver_errors },
     { "sender-errors", test_sender_errors },

@@ -101,6 +101,17 @@ static struct thread *thread_create(void)
 	return thread;
 }
 
+/* What it did to the registers before, or whoever ran here without any, is not its own (M3). */
+static void begin(struct thread *thread)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	preempt_notifier_register(&thread->notifier);
+	state_clear();
+	local_irq_restore(flags);
+}
+
 /* Current's; NULL without memory. */
 struct thread *thread_attach(void)
 {
@@ -110,7 +121,7 @@ struct thread *thread_attach(void)
 		return thread;
 	thread = thread_create();
 	if (thread)
-		preempt_notifier_register(&thread->notifier);
+		begin(thread);
 	return thread;
 }
 

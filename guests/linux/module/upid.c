@@ -102,6 +102,7 @@ static void receiver_begin(struct thread *thread, struct receiver *receiver, u64
 	thread_park(thread);
 	image->handler = handler;
 	image->stackadjust = RED_ZONE;
+	image->misc &= ~BIT_ULL(UINTR_XSTATE_MISC_UIF_BIT);
 	image->misc |= (u64)RUNNING_VECTOR << UINTR_MISC_UINV_SHIFT;
 	image->pd = (u64)receiver->upid;
 	thread->receiver = receiver;
