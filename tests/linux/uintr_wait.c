@@ -7,11 +7,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -183,6 +186,47 @@ static void test_pause(void)
     with_flag(interruptible_pause, UINTR_HANDLER_FLAG_WAITING_ANY);
 }
 
+/*
+ * The kernel's loop there runs what is to interrupt the call itself, in the midst of it: one that
+ * is never told would go round for ever.
+ */
+#define RING_BYTES  4096
+
+static int the_ring;
+
+static void open_ring(int from)
+{
+    static char byte;
+    struct io_uring_params p = { };
+    uint8_t *ring;
+    struct io_uring_sqe *entry;
+
+    the_ring = syscall(SYS_io_uring_setup, 4, &p);
+    ring = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, the_ring, IORING_OFF_SQ_RING);
+    entry = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, the_ring, IORING_OFF_SQES);
+    CHECK(the_ring >= 0 && ring != MAP_FAILED && entry != MAP_FAILED);
+    *entry = (struct io_uring_sqe) { .opcode = IORING_OP_READ, .fd = from,
+                                     .addr = (uintptr_t)&byte, .len = 1 };
+    *(unsigned *)(ring + p.sq_off.array) = 0;
+    __atomic_store_n((unsigned *)(ring + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+    CHECK(syscall(SYS_io_uring_enter, the_ring, 1, 0, 0, NULL, 0) == 1);
+}
+
+static int interruptible_ring(void)
+{
+    return syscall(SYS_io_uring_enter, the_ring, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+}
+
+static void test_io_uring(void)
+{
+    int ends[2];
+
+    CHECK(!pipe(ends));
+    open_ring(ends[0]);
+    alarm(10);
+    with_flag(interruptible_ring, UINTR_HANDLER_FLAG_WAITING_ANY);
+}
+
 /* Blocked, and handled on a stack of its own */
 static uint8_t other_stack[8192];
 static volatile unsigned on_other;
@@ -328,6 +372,7 @@ static const struct test_case cases[] = {
     { "poll", test_poll },
     { "nanosleep", test_nanosleep },
     { "pause", test_pause },
+    { "io-uring", test_io_uring },
     { "alt-stack", test_alt_stack },
     { "without-flag", test_without_flag },
     { "masked-sleep", test_masked_sleep },

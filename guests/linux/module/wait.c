@@ -100,7 +100,12 @@ static void notified(void)
 		wake(thread);
 }
 
-/* In the thread, before it goes back to user mode and before signals are delivered. */
+/*
+ * In the thread, before it goes back to user mode and before signals are delivered; or in the midst
+ * of a call that runs such works where it waits, as io_uring_enter() does. The call has no result
+ * then, which looks like ENOSYS, and ends for a signal only: it is told of one. Where ENOSYS was
+ * the result the kernel finds that there is none, and goes on.
+ */
 void thread_interrupted(struct callback_head *work)
 {
 	struct thread *thread = container_of(work, struct thread, interrupt);
@@ -113,6 +118,9 @@ void thread_interrupted(struct callback_head *work)
 		case -ERESTARTNOHAND:
 		case -ERESTART_RESTARTBLOCK:
 			regs->ax = -EINTR;
+			break;
+		case -ENOSYS:
+			set_thread_flag(TIF_SIGPENDING);
 		}
 	}
 	thread_put(thread);
