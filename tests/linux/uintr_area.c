@@ -78,6 +78,7 @@ static void test_errors(void)
     receive_in_area();
     FAILS(ask(AREA_TEST_RECEIVE, (uintptr_t)note), EBUSY);
     FAILS(uintr_register_self(0, 0), EXDEV);
+    FAILS(uintr_vector_fd(0, 0), EXDEV);
 }
 
 /* The UPID that was given back last is the last to be handed out, and it is clear. */

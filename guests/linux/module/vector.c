@@ -77,6 +77,8 @@ int vector_fd(unsigned long number)
 		return -EOPNOTSUPP;
 	if (number >= UINTR_VECTORS)
 		return -ENOSPC;
+	if (thread->receiver->area)
+		return -EXDEV;	/* nobody here could send by it, and it would keep the UPID */
 	vector = vector_create(thread->receiver, number);
 	if (IS_ERR(vector))
 		return PTR_ERR(vector);
