@@ -139,6 +139,7 @@ static void test_sender_errors(void)
     CHECK(fd >= 0);
     FAILS(uintr_register_sender(12345, 0), EBADF);
     FAILS(uintr_register_sender(2, 0), EOPNOTSUPP);
+    FAILS(ioctl(open(UINTR_DEVICE, O_RDWR), UINTR_IOC_REGISTER_SENDER, fd | 1ul << 32), EBADF);
     FAILS(uintr_register_sender(fd, 1), EINVAL);
     CHECK(uintr_register_sender(fd, 0) == 0);
     FAILS(uintr_register_sender(fd, 0), EISCONN);

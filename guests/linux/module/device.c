@@ -60,6 +60,12 @@ static int alt_stack(void __user *user)
 	return receiver_alt_stack(args.sp, args.size);
 }
 
+/* Descriptors are int: what is above must not become another by being cut. */
+static long with_descriptor(int (*what)(int fd), unsigned long arg)
+{
+	return arg > INT_MAX ? -EBADF : what(arg);
+}
+
 static long device_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
 	switch (command) {
@@ -70,7 +76,7 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	case UINTR_IOC_VECTOR_FD:
 		return vector_fd(arg);
 	case UINTR_IOC_REGISTER_SENDER:
-		return vector_register_sender(arg);
+		return with_descriptor(vector_register_sender, arg);
 	case UINTR_IOC_UNREGISTER_SENDER:
 		return uintr_unregister_sender(arg);
 	case UINTR_IOC_WAIT:
@@ -80,7 +86,7 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	case UINTR_IOC_ALT_STACK:
 		return alt_stack((void __user *)arg);
 	case UINTR_IOC_DISCONNECT:
-		return vector_disconnect(arg);
+		return with_descriptor(vector_disconnect, arg);
 	}
 	return -ENOTTY;
 }
