@@ -269,6 +269,29 @@ static void test_wild_handler(void)
     CHECK(!uintr_unregister_handler(0));
 }
 
+/* The signal's handler is interrupted in its turn, before its first instruction: nothing helps. */
+static void test_wild_stack(void)
+{
+    int status;
+    pid_t child = fork();
+
+    if (!child) {
+        signal_handler(SIGSEGV, caught);
+        receive(0);
+        CHECK(!uintr_alt_stack((void *)0x10000, 8192, 0));
+        CHECK(uintr_register_self(0, 0) == 0);
+        _senduipi(0);
+        spin(100000);
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    receive(0);
+    CHECK(uintr_register_self(0, 0) == 0);
+    _senduipi(0);
+    CHECK(wait_until(&count, 1));
+}
+
 /* Signals and user interrupts each interrupt the other's handler, or not. */
 static volatile unsigned signals, inside;
 static int self_index;
@@ -445,6 +468,7 @@ static const struct test_case cases[] = {
     { "alt-stack", test_alt_stack },
     { "wild-operands", test_wild_operands },
     { "wild-handler", test_wild_handler },
+    { "wild-stack", test_wild_stack },
     { "in-signal-handler", test_in_signal_handler },
     { "signal-in-handler", test_signal_in_handler },
     { "registered-in-signal", test_registered_in_signal },
