@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
+#include <asm/smp.h>
 
 #include "private.h"
 
@@ -126,6 +127,20 @@ void area_return_upid(struct uintr_area *area, struct uintr_upid *upid)
 	area_unuse(area);
 }
 
+/* NDST in xAPIC format has eight bits for the ID. */
+static bool reaches_all_cpus(const struct uintr_area_config *config)
+{
+	int cpu;
+
+	if (!config->ndst_shift)
+		return true;
+	for_each_present_cpu(cpu) {
+		if ((u64)config->apic_base + cpu_physical_id(cpu) > 0xff)
+			return false;
+	}
+	return true;
+}
+
 static bool fits(const struct uintr_area_config *config)
 {
 	u64 all = (u64)config->base | config->size | config->own_offset | config->own_size;
@@ -133,7 +148,8 @@ static bool fits(const struct uintr_area_config *config)
 	return config->base && config->release && config->own_size &&
 	       IS_ALIGNED(all, UPID_ALIGN) &&
 	       (u64)config->own_offset + config->own_size <= config->size &&
-	       (config->ndst_shift == 0 || config->ndst_shift == UPID_NDST_XAPIC_SHIFT);
+	       (config->ndst_shift == 0 || config->ndst_shift == UPID_NDST_XAPIC_SHIFT) &&
+	       reaches_all_cpus(config);
 }
 
 struct uintr_area *uintr_area_add(const struct uintr_area_config *config)
