@@ -55,7 +55,7 @@ static void tx_done(struct virtqueue *vq)
 
 static struct tx *tx_make(const char __user *from, size_t bytes)
 {
-	struct tx *tx = kmalloc(struct_size(tx, data, bytes), GFP_KERNEL);
+	struct tx *tx = kmalloc(struct_size(tx, data, bytes), GFP_KERNEL | __GFP_NOWARN);
 
 	if (!tx)
 		return ERR_PTR(-ENOMEM);

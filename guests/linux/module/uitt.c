@@ -189,7 +189,7 @@ static void join(struct callback_head *work)
 /* Takes the reference. */
 static void let_join(struct task_struct *task, struct uitt *uitt)
 {
-	struct joining *joining = kmalloc(sizeof(*joining), GFP_ATOMIC);
+	struct joining *joining = kmalloc(sizeof(*joining), GFP_ATOMIC | __GFP_NOWARN);
 
 	if (!joining || !try_module_get(THIS_MODULE)) {
 		kfree(joining);
