@@ -258,6 +258,14 @@ static ssize_t take_message(struct mailbox *m, char __user *to, size_t room)
 	return bytes;
 }
 
+/* Another reader may hold it for as long as its page faults take. */
+static int rx_lock_reader(struct mailbox *m, bool wait)
+{
+	if (!wait)
+		return mutex_trylock(&m->rx_reader) ? 0 : -EAGAIN;
+	return mutex_lock_interruptible(&m->rx_reader) ? -ERESTARTSYS : 0;
+}
+
 ssize_t mailbox_receive(struct mailbox *m, char __user *to, size_t room,
 			bool wait)
 {
@@ -269,8 +277,9 @@ ssize_t mailbox_receive(struct mailbox *m, char __user *to, size_t room,
 			return -ERESTARTSYS;
 		if (!wait && !mailbox_has_message(m))
 			return -EAGAIN;
-		if (mutex_lock_interruptible(&m->rx_reader))
-			return -ERESTARTSYS;
+		result = rx_lock_reader(m, wait);
+		if (result)
+			return result;
 		result = take_message(m, to, room);
 		mutex_unlock(&m->rx_reader);
 	} while (result == -EAGAIN && wait);
