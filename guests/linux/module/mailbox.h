@@ -7,6 +7,7 @@
 #ifndef FARBELL_LINUX_MAILBOX_H
 #define FARBELL_LINUX_MAILBOX_H
 
+#include <linux/atomic.h>
 #include <linux/cdev.h>
 #include <linux/device.h>
 #include <linux/fs.h>
@@ -44,6 +45,7 @@ struct mailbox {
 
 	struct virtqueue *vqs[MBOX_QUEUES];
 	spinlock_t tx_lock;
+	atomic_t messages;		/* that are not forgotten yet */
 	wait_queue_head_t wait;		/* queues and events */
 
 	spinlock_t event_lock;

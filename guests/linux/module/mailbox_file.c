@@ -229,6 +229,24 @@ static const struct file_operations operations = {
 
 /* ---- coming and going ---- */
 
+/* All zero when nobody uses the mailbox. */
+static ssize_t objects_show(struct device *dev, struct device_attribute *attr, char *buffer)
+{
+	struct mailbox *m = container_of(dev, struct mailbox, dev);
+	struct mailbox_file *f;
+	int files = 0;
+
+	spin_lock_irq(&m->files_lock);
+	list_for_each_entry(f, &m->files, entry)
+		files++;
+	spin_unlock_irq(&m->files_lock);
+	return sysfs_emit(buffer, "files %d\nmessages %d\n", files, atomic_read(&m->messages));
+}
+static DEVICE_ATTR_RO(objects);
+
+static struct attribute *mailbox_attrs[] = { &dev_attr_objects.attr, NULL };
+ATTRIBUTE_GROUPS(mailbox);
+
 static void release(struct device *dev)
 {
 	struct mailbox *m = container_of(dev, struct mailbox, dev);
@@ -260,6 +278,7 @@ int mailbox_add(struct mailbox *m)
 	m->dev.devt = MKDEV(MAJOR(first), m->number);
 	m->dev.class = class;
 	m->dev.parent = &m->vdev->dev;
+	m->dev.groups = mailbox_groups;
 	cdev_init(&m->cdev, &operations);
 	m->cdev.owner = THIS_MODULE;
 	error = dev_set_name(&m->dev, "farbell-mailbox%d", m->number);

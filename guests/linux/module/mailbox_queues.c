@@ -15,6 +15,7 @@
 
 /* Two have it: who waits for the report, and the device. */
 struct tx {
+	struct mailbox *m;
 	refcount_t uses;
 	struct completion reported;
 	bool returned;			/* by a reset, unreported */
@@ -31,10 +32,16 @@ struct rx {
 
 /* ---- transmitting ---- */
 
+static void tx_free(struct tx *tx)
+{
+	atomic_dec(&tx->m->messages);
+	kfree(tx);
+}
+
 static void tx_put(struct tx *tx)
 {
 	if (refcount_dec_and_test(&tx->uses))
-		kfree(tx);
+		tx_free(tx);
 }
 
 static void tx_done(struct virtqueue *vq)
@@ -53,18 +60,20 @@ static void tx_done(struct virtqueue *vq)
 	wake_up_interruptible(&m->wait);
 }
 
-static struct tx *tx_make(const char __user *from, size_t bytes)
+static struct tx *tx_make(struct mailbox *m, const char __user *from, size_t bytes)
 {
 	struct tx *tx = kmalloc(struct_size(tx, data, bytes), GFP_KERNEL | __GFP_NOWARN);
 
 	if (!tx)
 		return ERR_PTR(-ENOMEM);
+	tx->m = m;
+	atomic_inc(&m->messages);
 	refcount_set(&tx->uses, 2);
 	init_completion(&tx->reported);
 	tx->returned = false;
 	memset(tx->report, 0, sizeof(tx->report));
 	if (copy_from_user(tx->data, from, bytes)) {
-		kfree(tx);
+		tx_free(tx);
 		return ERR_PTR(-EFAULT);
 	}
 	return tx;
@@ -126,12 +135,12 @@ ssize_t mailbox_send(struct mailbox *m, const char __user *from, size_t bytes,
 
 	if (!bytes || bytes > m->max_message)
 		return bytes ? -EMSGSIZE : -EINVAL;
-	tx = tx_make(from, bytes);
+	tx = tx_make(m, from, bytes);
 	if (IS_ERR(tx))
 		return PTR_ERR(tx);
 	result = tx_add_waiting(m, tx, bytes, wait);
 	if (result) {
-		kfree(tx);
+		tx_free(tx);
 		return result;
 	}
 	result = bytes;
