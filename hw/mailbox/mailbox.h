@@ -296,7 +296,7 @@ void mailbox_notify_peer(VirtIOMailbox *m, uint8_t cpu, uint8_t vector);
 void mailbox_air_timer(void *opaque);
 void mailbox_air_arm(VirtIOMailbox *m);
 void mailbox_air_drop(VirtIOMailbox *m);
-/* The same when the peer is reset: its driver is told that it did not arrive. */
+/* The same when the peer is reset: who rang can read that it was refused. */
 void mailbox_air_refuse(VirtIOMailbox *m);
 /* Look at what the peer has left in m->signals. */
 void mailbox_take_signals(VirtIOMailbox *m);
