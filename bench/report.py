@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Rows of two figures, their ratio and what it should be, as Markdown and as JSON."""
+import dataclasses
 import json
 import os
 import platform
@@ -8,22 +9,25 @@ import subprocess
 from typing import Any, NamedTuple
 
 
-class AtMost(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """What a ratio of the measured to the base is to be."""
     limit: float
-
-    def __str__(self):
-        return f"<= {self.limit}"
 
     def ratio(self, base, new):
         return new / base
+
+
+class AtMost(Bound):
+    def __str__(self):
+        return f"<= {self.limit}"
 
     def holds(self, ratio):
         return ratio <= self.limit
 
 
-class RateAtLeast(NamedTuple):
+class RateAtLeast(Bound):
     """Of times for one round: how many rounds in the time of one of the base."""
-    limit: float
 
     def __str__(self):
         return f">= {self.limit} of the rate"
@@ -35,56 +39,39 @@ class RateAtLeast(NamedTuple):
         return ratio >= self.limit
 
 
-class Within(NamedTuple):
-    limit: float
-
+class Within(Bound):
     def __str__(self):
         return f"1.00 +- {self.limit}"
-
-    def ratio(self, base, new):
-        return new / base
 
     def holds(self, ratio):
         return abs(ratio - 1) <= self.limit
 
 
-class NotAbove(NamedTuple):
+class NotAbove(Bound):
     """Within the limit, or less: quicker than stock by more is no fault."""
-    limit: float
 
     def __str__(self):
         return f"1.00 + {self.limit}, or less"
-
-    def ratio(self, base, new):
-        return new / base
 
     def holds(self, ratio):
         return ratio <= 1 + self.limit
 
 
-class Under(NamedTuple):
+class Under(Bound):
     """Of a figure by itself; its base is the limit."""
-    limit: float
 
     def __str__(self):
         return f"at most {self.limit:g}"
-
-    def ratio(self, base, new):
-        return new / base
 
     def holds(self, ratio):
         return ratio <= 1
 
 
-class Over(NamedTuple):
+class Over(Bound):
     """The same for one that should be large."""
-    limit: float
 
     def __str__(self):
         return f"at least {self.limit:g}"
-
-    def ratio(self, base, new):
-        return new / base
 
     def holds(self, ratio):
         return ratio >= 1
