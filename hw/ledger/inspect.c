@@ -5,8 +5,6 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "qemu/atomic.h"
-#include "qemu/bswap.h"
 #include "qapi/qapi-visit-uintr.h"
 #include "qapi/qobject-output-visitor.h"
 #include "qapi/visitor.h"
@@ -127,7 +125,7 @@ static void visit_upid(Visitor *v, UintrLedger *l, LedgerUpid *u)
         bool watched = uintr_upid_is_watched(u->host);
 
         visit_type_bool(v, "watched", &watched, &error_abort);
-        put(v, "low", le64_to_cpu(qatomic_read((uint64_t *)u->host)));
+        put(v, "low", ledger_low(u));
     }
     if (u->memory && *u->memory) {
         visit_type_str(v, "memory", (char **)&u->memory, &error_abort);

@@ -3,7 +3,6 @@
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
 #include "qemu/bitops.h"
-#include "qemu/bswap.h"
 #include "hw/core/cpu.h"
 #include "target/i386/uintr/where.h"
 #include "ledger.h"
@@ -368,7 +367,7 @@ static void on_store(const UintrStore *store)
     }
     u->last_store.time = ledger_write(l, store->cpu, (LedgerEntry) {
         .rip = store->rip, .upid = u, .kind = LEDGER_STORE,
-        .value = le64_to_cpu(qatomic_read((uint64_t *)store->host)),
+        .value = ledger_low(u),
         .vector = store->offset, .size = store->size,
     });
     if (bits_of_pir(store)) {
