@@ -181,7 +181,8 @@ static void run_begins_or_ends(Notifier *notifier, void *data)
 static void make_rings(UintrLedger *l)
 {
     l->rings = current_machine->smp.max_cpus + 1;
-    l->cpu = g_new0(LedgerCpu, l->rings);
+    l->cpu = qemu_memalign(64, l->rings * sizeof(*l->cpu));
+    memset(l->cpu, 0, l->rings * sizeof(*l->cpu));
     for (unsigned i = 0; i < l->rings; i++) {
         l->cpu[i].entries = g_new0(LedgerEntry, l->history);
         l->cpu[i].was_reset = true;

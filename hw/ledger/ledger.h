@@ -19,6 +19,7 @@
 #define HW_UINTR_LEDGER_LEDGER_H
 
 #include "hw/resettable.h"
+#include "qemu/atomic.h"
 #include "qemu/notify.h"
 #include "qemu/thread.h"
 #include "qom/object.h"
@@ -197,6 +198,7 @@ typedef struct LedgerHandler {
     uint8_t vector;
 } LedgerHandler;
 
+/* Each in cache lines of its own. */
 typedef struct LedgerCpu {
     uint64_t rr;            /* UIRR by the books */
     uint64_t read;          /* what software knows of it */
@@ -219,7 +221,8 @@ typedef struct LedgerCpu {
     LedgerWait began, wait;
     uint64_t written;       /* entries, since the start */
     LedgerEntry *entries;   /* the last ones, a ring */
-} LedgerCpu;
+    unsigned next;          /* where the next one goes */
+} QEMU_ALIGNED(64) LedgerCpu;
 
 struct UintrLedger {
     Object parent_obj;
@@ -318,12 +321,6 @@ void ledger_lose_images(UintrLedger *l, const void *host, size_t size);
 void ledger_watch_ram(void);
 void ledger_leave_ram(void);
 
-/* ---- history.c ---- */
-
-LedgerCpu *ledger_cpu(UintrLedger *l, CPUState *cs);
-/* When it was; @cs is null for a device. */
-int64_t ledger_write(UintrLedger *l, CPUState *cs, LedgerEntry entry);
-
 /* ---- time.c ---- */
 
 /* Once, when the accelerator is known. */
@@ -331,6 +328,44 @@ void ledger_start_time(void);
 int64_t ledger_now(void);
 /* CLOCK_MONOTONIC of the host at virtual time 0; without icount only. */
 int64_t ledger_host_start(void);
+
+/* ---- history.c ---- */
+
+/* The index of @cs. */
+unsigned ledger_number(const UintrLedger *l, CPUState *cs);
+/* @cs is null for a device. */
+LedgerCpu *ledger_cpu(UintrLedger *l, CPUState *cs);
+int64_t ledger_write_for_device(UintrLedger *l, LedgerEntry entry);
+
+/*
+ * When it was.  Each member by itself: to copy an entry as a whole would wait
+ * until those that were just stored can be read back together.
+ */
+static inline int64_t ledger_put(UintrLedger *l, LedgerCpu *c,
+                                 LedgerEntry entry)
+{
+    LedgerEntry *to = &c->entries[c->next];
+
+    to->time = ledger_now();
+    to->rip = entry.rip;
+    to->value = entry.value;
+    to->upid = entry.upid;
+    to->number = entry.number;
+    to->kind = entry.kind;
+    to->vector = entry.vector;
+    to->size = entry.size;
+    to->coalesced = entry.coalesced;
+    c->next = c->next + 1 < l->history ? c->next + 1 : 0;
+    qatomic_set(&c->written, c->written + 1);
+    return to->time;
+}
+
+static inline int64_t ledger_write(UintrLedger *l, CPUState *cs,
+                                   LedgerEntry entry)
+{
+    return cs ? ledger_put(l, ledger_cpu(l, cs), entry) :
+           ledger_write_for_device(l, entry);
+}
 
 /* ---- clock.c: when to look ---- */
 

@@ -16,8 +16,10 @@ static LedgerCpu *books_of(CPUX86State *env)
 static int64_t note(CPUX86State *env, LedgerKind kind, LedgerUpid *u,
                     int vector, uint64_t value)
 {
-    books_of(env)->was_enabled |= env->cr[4] & CR4_UINTR_MASK;
-    return ledger_write(uintr_ledger, env_cpu(env), (LedgerEntry) {
+    LedgerCpu *c = books_of(env);
+
+    c->was_enabled |= env->cr[4] & CR4_UINTR_MASK;
+    return ledger_put(uintr_ledger, c, (LedgerEntry) {
         .rip = env->eip, .value = value, .upid = u, .kind = kind,
         .vector = vector,
     });
@@ -59,24 +61,29 @@ static void expect(LedgerUpid *u, uint64_t pir)
     }
 }
 
-static void remember_post(LedgerCpu *c, LedgerUpid *u, const UintrPost *post,
-                          int64_t now)
+static LedgerPost described(const UintrPost *post, int64_t now)
 {
     uint64_t low = post->old.low;
 
-    u->sender.last_post = (LedgerPost) {
+    return (LedgerPost) {
         .time = now, .rip = post->cpu ? cpu_env(post->cpu)->eip : 0,
         .ndst = extract64(low, UPID_NDST_SHIFT, UPID_NDST_BITS),
         .nv = extract64(low, UPID_NV_SHIFT, UPID_NV_BITS),
-        .cpu = post->cpu ? post->cpu->cpu_index : -1,
+        .cpu = post->cpu ? ledger_number(uintr_ledger, post->cpu) : -1,
         .made = true, .x2apic = post->x2apic,
     };
+}
+
+static void remember_post(LedgerCpu *c, LedgerUpid *u, const UintrPost *post,
+                          int64_t now)
+{
+    u->sender.last_post = described(post, now);
     if (post->sent) {
-        u->sender.last_sent = u->sender.last_post;
+        u->sender.last_sent = described(post, now);
         c->sent = u;
         qatomic_inc(&u->sender.sent);
     }
-    if (!post->old.pir && !(low & UPID_ON)) {
+    if (!post->old.pir && !(post->old.low & UPID_ON)) {
         ledger_begin(&u->sender.began, now, ledger_senders_progress(u));
     }
 }
@@ -115,6 +122,14 @@ static void on_post(const UintrPost *post)
     }));
 }
 
+/* Another CPU adds to them. */
+static void lay_ghost(LedgerCpu *c, int vector)
+{
+    if (qatomic_read(&c->ghosts) >> vector & 1) {
+        qatomic_and(&c->ghosts, ~(1ULL << vector));
+    }
+}
+
 /* A UPID in memory that is no RAM: its vectors are of no UPID. */
 static void take_vector(LedgerCpu *c, LedgerUpid *u, int vector)
 {
@@ -127,7 +142,7 @@ static void take_vector(LedgerCpu *c, LedgerUpid *u, int vector)
         qatomic_inc(&u->receiver.coalesced[vector]);
     } else {
         c->owner[vector] = u;
-        qatomic_and(&c->ghosts, ~(1ULL << vector));
+        lay_ghost(c, vector);
     }
 }
 
@@ -188,7 +203,7 @@ static void on_deliver(CPUX86State *env, uint8_t vector)
     if (c->ghosts >> vector & 1) {      /* twice, then: here it is made up */
         c->owner[vector] = uintr_ledger->none;
         ledger_inject(uintr_ledger->none, vector, LEDGER_BY_XRSTORS);
-        qatomic_and(&c->ghosts, ~(1ULL << vector));
+        lay_ghost(c, vector);
     }
     qatomic_inc(&c->owner[vector]->receiver.delivered[vector]);
     ledger_forget_copy(uintr_ledger, c, vector);
