@@ -11,6 +11,7 @@ const char *const test_group = "/ledger/stalls";
 
 #define V       9
 #define LONGER  60000000ull     /* TSC: 30 ms at least, where a stall is 10 */
+#define TESTDEV 0xff000000ull   /* pc-testdev: MMIO that keeps data */
 
 static struct uitte table[1] __attribute__((aligned(64)));
 static struct upid other_upid __attribute__((aligned(4096)));
@@ -18,6 +19,8 @@ static struct upid other_upid __attribute__((aligned(4096)));
 CODE(stall_window, "nop; nop; nop; " EXIT_ASM);
 /* A handler that waits for what will not come, and the code before it. */
 CODE(stall_spin, "1: pause; jmp 1b");
+/* A handler that the kernel is called from, and never goes back to. */
+CODE(stall_leave, EXIT_ASM);
 
 static void wait_long(void)
 {
@@ -133,6 +136,36 @@ static void test_by_hand(void)
     post();
     irq_window();
     recv_upid->pir = 0;
+    post();
+    wait_long();
+}
+
+/* The same, and ON is cleared by hand behind it: the vector is still there. */
+static void test_on_cleared_behind(void)
+{
+    begin();
+    wrmsr(UINTR_MSR_MISC, misc(NV + 1, 0));
+    trap_handle(NV, irq_count);
+    post();
+    irq_window();
+    recv_upid->low &= ~UPID_ON;
+    wait_long();
+}
+
+/* It was taken; the IDT has a later one, and ON is set by hand behind that. */
+static void test_on_set_behind(void)
+{
+    begin();
+    post();
+    stui();
+    run_code(stall_window, RFLAGS_IF);
+    CHECK_EQ(ui_count, 1);
+    wrmsr(UINTR_MSR_MISC, misc(0, 0));
+    trap_handle(NV, irq_count);
+    recv_request();
+    irq_window();
+    wrmsr(UINTR_MSR_MISC, misc(NV, 0));
+    recv_upid->low |= UPID_ON;
     post();
     wait_long();
 }
@@ -267,6 +300,21 @@ static void test_peer_gone(void)
     wait_long();
 }
 
+/* Another UPID's notification goes nowhere: it is in no RAM. */
+static void test_lost_elsewhere(void)
+{
+    struct upid *device = (struct upid *)(TESTDEV + 0x40);
+
+    begin();
+    post();             /* with IF=0 */
+    vm_map(TESTDEV, TESTDEV, PTE_P | PTE_W);
+    upid_init(device, 5, apic_id());
+    table[0] = uitte(V, device);
+    post();
+    CHECK_EQ(device->pir, BIT(V));
+    wait_long();
+}
+
 static void test_held_back(void)
 {
     begin();
@@ -342,6 +390,68 @@ static void test_nested(void)
     wait_long();
 }
 
+/* A kernel that switches tasks by WRMSR: the handler is another task's. */
+static void test_switched_by_hand(void)
+{
+    begin();
+    uintr_receiver(USER((const void *)stall_leave), recv_upid, NV);
+    post();
+    stui();
+    run_code(stall_window, RFLAGS_IF);
+    CHECK(!testui());
+    uintr_receiver(UI_RECORD, recv_upid, NV);
+    post();
+    irq_window();
+    wait_long();
+}
+
+static void start_anew(int cpu)
+{
+    smp_init(cpu);
+    smp_startup(cpu);
+}
+
+static void take_here(uint64_t unused __attribute__((unused)))
+{
+    uintr_enable();
+    irq_window();
+}
+
+/* INIT ends the handler, and leaves UIF clear. */
+static void test_init_in_handler(void)
+{
+    begin();
+    handler = USER((const void *)stall_spin);
+    smp_run(1, spin_here, (uint64_t)recv_upid);
+    delay(LONGER / 100);
+    post();
+    CHECK(WAIT_FOR(!recv_upid->pir));
+    delay(LONGER / 100);
+    start_anew(1);
+    post();
+    smp_run(1, take_here, 0);
+    smp_wait(1);
+    CHECK_EQ(recv_upid->pir, 0);
+    wait_long();
+}
+
+/* Behind INIT a CPU has not had CR4.UINTR. */
+static void test_init_cr4(void)
+{
+    begin();
+    uintr_receiver(NULL, NULL, 0);
+    uintr_sender(table, 1);
+    smp_run(1, receive_here, (uint64_t)recv_upid);
+    smp_wait(1);
+    upid_init(recv_upid, NV, 1);
+    start_anew(1);
+    trap_handle(NV, irq_count);
+    post();
+    smp_run(1, open_windows, 1);
+    smp_wait(1);
+    wait_long();
+}
+
 /* Under icount CPU 1 has no turn while this one computes. */
 static void test_no_turn(void)
 {
@@ -380,6 +490,8 @@ const struct test tests[] = {
     { "on-set", test_on_set },
     { "reused", test_reused },
     { "uinv-mismatch", test_uinv_mismatch },
+    { "on-cleared-behind", test_on_cleared_behind },
+    { "on-set-behind", test_on_set_behind },
     { "by-hand", test_by_hand },
     { "cr4-off", test_cr4_off },
     { "cr4-never-set", test_cr4_never_set, 2 },
@@ -390,11 +502,15 @@ const struct test tests[] = {
     { "ndst-format", test_ndst_format, 2 },
     { "lost", test_lost },
     { "peer-gone", test_peer_gone },
+    { "lost-elsewhere", test_lost_elsewhere },
     { "held-back", test_held_back },
     { "dropped", test_dropped },
     { "uif-clear", test_uif_clear },
     { "no-uiret", test_no_uiret, 2 },
     { "nested", test_nested, 2 },
+    { "switched-by-hand", test_switched_by_hand },
+    { "init-in-handler", test_init_in_handler, 2 },
+    { "init-cr4", test_init_cr4, 2 },
     { "not-in-user-mode", test_not_in_user_mode },
     {}
 };
