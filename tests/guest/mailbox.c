@@ -5,6 +5,7 @@
  * Args: late, the link's latency in ns, longer than it takes to send.
  */
 #include "mailbox.h"
+#include "recv.h"
 #include "send.h"
 
 const char *const test_group = "/mailbox/guest";
@@ -451,6 +452,33 @@ static void test_changed_id(void)
     CHECK_EQ(ipis_taken(SIDE1_CPU, NV), 1);
 }
 
+static void receive_here(uint64_t upid)
+{
+    uintr_receiver(UI_RECORD, (struct upid *)upid, NV);
+}
+
+/*
+ * MB34: the message's notification has arrived, and waits for CPU 2's IF; the
+ * routed one that comes behind it is for CPU 3, which there may not be.
+ */
+static void test_lost_behind(void)
+{
+    static struct upid upid;
+
+    setup();
+    upid_init(&upid, NV, SIDE1_CPU);
+    smp_run(SIDE1_CPU, receive_here, (uint64_t)&upid);
+    smp_wait(SIDE1_CPU);
+    CHECK(mbox_bind(&b, &upid, UV, apic_is_x2()));
+    CHECK_EQ(mbox_send(&a, "message", 8), MBOX_STATUS_DELIVERED);
+    allow(&b, 1, NV);
+    aim(window_upid(&b), SIDE1_FIRST + 1);
+    senduipi(0);
+    CHECK_EQ(mbox_counter(&b, MBOX_COUNT_POSTED), 1);
+    CHECK_EQ(mbox_counter(&a, MBOX_COUNT_ROUTED), 1);
+    delay(60000000);                    /* longer than a ledger waits */
+}
+
 /* MB30: a CPU of the other side finds the window, and may not use it */
 static void send_from_there(uint64_t unused)
 {
@@ -515,5 +543,6 @@ const struct test tests[] = {
     { "MB32-changed-id", test_changed_id, 3 },
     { "MB30-wrong-sender", test_wrong_sender, 4 },
     { "MB44-events", test_events },
+    { "MB34-lost-behind", test_lost_behind, 3 },
     {}
 };
