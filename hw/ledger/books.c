@@ -62,10 +62,10 @@ static bool taken_by_hand(UintrLedger *l, const LedgerUpid *u)
 
 bool ledger_under_way(UintrLedger *l, const LedgerUpid *u)
 {
-    bool sent = l->exact ? u->sender.sent != u->receiver.seen :
-                u->sender.sent && !is_taken(u);
+    bool exact = l->exact && !u->memory;    /* a peer's CPUs take no turns */
+    bool taken = exact ? u->sender.sent == u->receiver.seen : is_taken(u);
 
-    return sent && !taken_by_hand(l, u);
+    return u->sender.last_sent.made && !taken && !taken_by_hand(l, u);
 }
 
 LedgerUpid *ledger_new_upid(UintrLedger *l, void *host)

@@ -223,7 +223,6 @@ void ledger_catch_up(UintrLedger *l, CPUState *cs, uint64_t rr)
     }
     if (was_reset) {
         ledger_replace(l, c, rr, NULL, LEDGER_BY_RESET);
-        c->read = rr;
     } else {
         find_changed(l, cs, c, rr);
     }

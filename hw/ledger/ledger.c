@@ -236,7 +236,19 @@ static ResettableState *reset_state(Object *obj)
     return &UINTR_LEDGER(obj)->reset_state;
 }
 
-/* A snapshot brings other memory, and an earlier time. */
+/*
+ * A snapshot brings other memory, and an earlier time: what was of the time
+ * that it takes back says nothing any more.
+ */
+static void turn_back(LedgerUpid *u)
+{
+    ledger_touch(u, UINT64_MAX, LEDGER_BY_RESET);
+    u->last_store.seen = u->last_to_pir.seen = false;
+    u->low_stored = u->attached = u->receiver.took_at = 0;
+    u->unread.vectors = 0;
+    u->sender.last_post = u->sender.last_sent = (LedgerPost) {};
+}
+
 static void reset_hold(Object *obj, ResetType type)
 {
     UintrLedger *l = UINTR_LEDGER(obj);
@@ -245,10 +257,7 @@ static void reset_hold(Object *obj, ResetType type)
         return;
     }
     for (guint i = 0; i < l->by_number->len; i++) {
-        LedgerUpid *u = g_ptr_array_index(l->by_number, i);
-
-        ledger_touch(u, UINT64_MAX, LEDGER_BY_RESET);
-        u->low_stored = u->receiver.took_at = 0;
+        turn_back(g_ptr_array_index(l->by_number, i));
     }
 }
 

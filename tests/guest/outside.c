@@ -65,6 +65,34 @@ static void test_outside(void)
     wait_for_host(2);
 }
 
+/* ---- by another process, which has the memory and the UPID ---- */
+
+/* Notified here, where the IDT has it: the peer may clear ON. */
+static void test_peer_takes(void)
+{
+    begin();
+    trap_handle(NV, irq_count);
+    wrmsr(UINTR_MSR_MISC, misc(0, 2));
+    senduipi(1);
+    irq_window();
+    wait_for_host(1);
+}
+
+/* Taken, and the IDT has a later one: the peer may set ON. */
+static void test_peer_posts(void)
+{
+    begin();
+    trap_handle(NV, irq_count);
+    senduipi(1);
+    irq_window();
+    CHECK_EQ(recv_rr(), BIT(IN_PIR));
+    wrmsr(UINTR_MSR_RR, 0);
+    wrmsr(UINTR_MSR_MISC, misc(0, 2));
+    recv_request();
+    irq_window();
+    wait_for_host(1);
+}
+
 static void post_and_take(uint64_t times)
 {
     while (times--) {
@@ -159,6 +187,8 @@ static void test_balloon(void)
 
 const struct test tests[] = {
     { "outside", test_outside },
+    { "peer-takes", test_peer_takes },
+    { "peer-posts", test_peer_posts },
     { "many", test_many },
     { "disk", test_disk, 2 },
     { "balloon", test_balloon },
