@@ -137,7 +137,7 @@ static void test_disk(void)
     sector[0] = recv_upid->low;
     sector[1] = BIT(STRANGE);
     pci_init();
-    CHECK(blk_find(&disk) && blk_start(&disk, (uint64_t)&disk.rings));
+    CHECK(blk_find(&disk, 0) && blk_start(&disk, (uint64_t)&disk.rings));
     CHECK_EQ(blk_write(&disk, SECTOR, (uint64_t)sector), BLK_OK);
     smp_run(1, post_on, 0);
     CHECK(WAIT_FOR(posts));
@@ -146,6 +146,43 @@ static void test_disk(void)
     }
     ends = true;
     smp_wait(1);
+}
+
+/* Two disks, each read by a CPU over all UPIDs that are in a sector. */
+#define IN_SECTOR       (BLK_SECTOR / (int)sizeof(struct upid))
+
+static struct blk disks[2];
+
+static void read_over(uint64_t n)
+{
+    static struct upid upids[2][IN_SECTOR] __attribute__((aligned(BLK_SECTOR)));
+    static struct uitte tables[2][1];
+    uint64_t times = arg_number("n", 10);
+
+    uintr_enable();
+    uintr_sender(tables[n], 1);
+    for (int i = 0; i < IN_SECTOR; i++) {
+        upids[n][i].low = upid_low(NV, 0, UPID_SN);
+        tables[n][0] = uitte(IN_PIR, &upids[n][i]);
+        senduipi(0);
+    }
+    while (times--) {
+        CHECK_EQ(blk_read(&disks[n], 0, (uint64_t)upids[n]), BLK_OK);
+    }
+}
+
+static void test_disks(void)
+{
+    pci_init();
+    for (int n = 0; n < 2; n++) {
+        CHECK(blk_find(&disks[n], n) &&
+              blk_start(&disks[n], (uint64_t)&disks[n].rings));
+    }
+    smp_run(1, read_over, 1);
+    read_over(0);
+    while (!smp_done(1)) {
+        cpu_relax();
+    }
 }
 
 /* The host may have this page: it is all zero when it is used again. */
@@ -191,6 +228,7 @@ const struct test tests[] = {
     { "peer-posts", test_peer_posts },
     { "many", test_many },
     { "disk", test_disk, 2 },
+    { "disks", test_disks, 2 },
     { "balloon", test_balloon },
     {}
 };

@@ -59,7 +59,7 @@ static void test_start(void)
     meeting->apic_id[side] = apic_id();
     pci_init();
     printf("# AIMS 0x%lx 0x%lx\n", (uint64_t)secret, (uint64_t)other_rings);
-    CHECK(blk_find(&disk));
+    CHECK(blk_find(&disk, 0));
     CHECK(blk_start(&disk, (uint64_t)&disk.rings));
     step();
 }

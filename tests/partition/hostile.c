@@ -240,7 +240,7 @@ static void test_rounds(void)
 
     HOSTILE->lives++;
     pci_init();
-    CHECK(blk_find(&disk));
+    CHECK(blk_find(&disk, 0));
     save_config();
     CHECK(blk_start(&disk, (uint64_t)&disk.rings));
     take_interrupts();

@@ -6,9 +6,9 @@
 #define TYPE_WRITE      1
 #define UNKNOWN         0xff
 
-bool blk_find(struct blk *b)
+bool blk_find(struct blk *b, int nth)
 {
-    return virtio_find(&b->v, PCI_DEVICE, 0);
+    return virtio_find(&b->v, PCI_DEVICE, nth);
 }
 
 bool blk_start(struct blk *b, uint64_t rings)

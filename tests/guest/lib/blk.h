@@ -31,7 +31,7 @@ struct blk {
     volatile uint8_t status;
 };
 
-bool blk_find(struct blk *b);
+bool blk_find(struct blk *b, int nth);
 /* With @rings, which may be anywhere: the driver writes to b->rings only. */
 bool blk_start(struct blk *b, uint64_t rings);
 void blk_notify(struct blk *b);
