@@ -93,6 +93,14 @@ static void test_peer_posts(void)
     wait_for_host(1);
 }
 
+/* The emulator asks the host's library for a sine, in the midst of a block. */
+static void test_sine(void)
+{
+    begin();
+    senduipi(1);
+    asm volatile("fninit; fld1; fsin; fstp %st(0)");
+}
+
 static void post_and_take(uint64_t times)
 {
     while (times--) {
@@ -226,6 +234,7 @@ const struct test tests[] = {
     { "outside", test_outside },
     { "peer-takes", test_peer_takes },
     { "peer-posts", test_peer_posts },
+    { "sine", test_sine },
     { "many", test_many },
     { "disk", test_disk, 2 },
     { "disks", test_disks, 2 },
