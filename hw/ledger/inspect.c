@@ -8,7 +8,6 @@
 #include "qapi/qapi-visit-uintr.h"
 #include "qapi/qobject-output-visitor.h"
 #include "qapi/visitor.h"
-#include "qemu/error-report.h"
 #include "qemu/lockable.h"
 #include "qemu/timer.h"
 #include "qobject/qjson.h"
@@ -17,6 +16,7 @@
 #include "system/cpus.h"
 #include "system/runstate.h"
 #include "system/system.h"
+#include "hw/uintr/runs/runs.h"
 #include "ledger.h"
 
 static const char *const cause_names[] = {
@@ -364,7 +364,6 @@ void ledger_report(UintrLedger *l)
     QObject *report = NULL;
     Visitor *v = qobject_output_visitor_new(&report);
     g_autoptr(GString) text = NULL;
-    g_autoptr(GError) error = NULL;
 
     visit_start_struct(v, NULL, NULL, 0, &error_abort);
     if (!icount_enabled()) {
@@ -382,7 +381,5 @@ void ledger_report(UintrLedger *l)
     text = qobject_to_json_pretty(report, true);
     g_string_append_c(text, '\n');
     qobject_unref(report);
-    if (!g_file_set_contents(l->report, text->str, text->len, &error)) {
-        error_report("uintr-ledger: no report: %s", error->message);
-    }
+    runs_write_report("uintr-ledger", l->report, text);
 }

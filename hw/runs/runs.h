@@ -16,4 +16,7 @@ typedef enum RunStep {
     RUN_ENDS,               /* write what there is to tell */
 } RunStep;
 
+/* A file appears as a whole; whatever else @path names is written to. */
+void runs_write_report(const char *who, const char *path, const GString *text);
+
 #endif

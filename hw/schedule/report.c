@@ -3,8 +3,8 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
-#include "qemu/error-report.h"
 #include "qemu/timer.h"
+#include "hw/uintr/runs/runs.h"
 #include "schedule.h"
 
 #define MOST_DECISIONS 100000       /* told; a schedule may make more */
@@ -69,7 +69,6 @@ static void tell_decision(const ScheduleDecision *d, GString *text)
 void schedule_report(UintrSchedule *s)
 {
     g_autoptr(GString) text = g_string_new(NULL);
-    g_autoptr(GError) error = NULL;
     const char *before = ",\n\"decisions\": [\n";
 
     tell_points(s, text);
@@ -80,9 +79,7 @@ void schedule_report(UintrSchedule *s)
     }
     g_string_append(text, s->decisions->len ? "]}\n" :
                     ",\n\"decisions\": []}\n");
-    if (!g_file_set_contents(s->report, text->str, text->len, &error)) {
-        error_report("uintr-schedule: no report: %s", error->message);
-    }
+    runs_write_report("uintr-schedule", s->report, text);
 }
 
 static void get_covered(Object *obj, Visitor *v, const char *name,
