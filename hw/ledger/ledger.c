@@ -143,6 +143,12 @@ static void open_books(UintrLedger *l)
     l->none = ledger_new_upid(l, NULL);
 }
 
+/* What is in its UIRR was nobody's affair before. */
+static LedgerCpu new_cpu(LedgerEntry *entries)
+{
+    return (LedgerCpu) { .entries = entries, .was_reset = true };
+}
+
 static void forget(UintrLedger *l)
 {
     g_clear_pointer(&l->upids, g_hash_table_unref);
@@ -151,9 +157,7 @@ static void forget(UintrLedger *l)
     g_ptr_array_set_size(l->stalls, 0);
     g_ptr_array_set_size(l->waiting, 0);
     for (unsigned i = 0; i < l->rings; i++) {
-        LedgerEntry *entries = l->cpu[i].entries;
-
-        l->cpu[i] = (LedgerCpu) { .entries = entries };
+        l->cpu[i] = new_cpu(l->cpu[i].entries);
     }
     l->looked = 0;
 }
@@ -177,15 +181,12 @@ static void run_begins_or_ends(Notifier *notifier, void *data)
     }
 }
 
-/* Their UIRR was nobody's affair before. */
 static void make_rings(UintrLedger *l)
 {
     l->rings = current_machine->smp.max_cpus + 1;
     l->cpu = qemu_memalign(64, l->rings * sizeof(*l->cpu));
-    memset(l->cpu, 0, l->rings * sizeof(*l->cpu));
     for (unsigned i = 0; i < l->rings; i++) {
-        l->cpu[i].entries = g_new0(LedgerEntry, l->history);
-        l->cpu[i].was_reset = true;
+        l->cpu[i] = new_cpu(g_new0(LedgerEntry, l->history));
     }
 }
 
