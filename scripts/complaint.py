@@ -12,7 +12,12 @@ def complaint_of_books(books, patient=False):
                 return f"the books of vector {line['vector']} do not add up"
     stalls = [s for s in books.get("stalls", [])
               if "over" not in s or not (patient or s["cause"] == "unseen")]
-    return f"the ledger has a stall: {stalls[0]}" if stalls else ""
+    return sentence(stalls[0]) if stalls else ""
+
+
+def sentence(stall):
+    return (f"the ledger has a stall, {stall['cause']}: {stall['message']} "
+            f"(vectors {stall['vectors']:#x}, since {stall['since']} ns)")
 
 
 def complaint_of_run(status, output, books, patient):
