@@ -83,14 +83,14 @@ def free_port():
 
 
 def execute(cmd, seconds):
-    """Output and status; SIGKILL at the limit, as a spinning QEMU ignores
-    SIGTERM for long."""
+    """Output, what QEMU says behind it, so that no warning falls into a guest's word, and status; SIGKILL at
+    the limit, as a spinning QEMU ignores SIGTERM for long."""
     try:
-        done = subprocess.run(cmd, stdin=subprocess.DEVNULL, timeout=seconds,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return done.stdout.decode(errors="replace"), done.returncode
+        done = subprocess.run(cmd, stdin=subprocess.DEVNULL, timeout=seconds, capture_output=True)
+        status = done.returncode
     except subprocess.TimeoutExpired as late:
-        return (late.stdout or b"").decode(errors="replace"), 124
+        done, status = late, 124
+    return "".join((said or b"").decode(errors="replace") for said in (done.stdout, done.stderr)), status
 
 
 class Tap:
