@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
 #include "qemu/bswap.h"
+#include "qemu/error-report.h"
 #include "qemu/lockable.h"
 #include "qemu/memalign.h"
 #include "qemu/rcu.h"
@@ -85,6 +86,16 @@ void ledger_free_upid(void *upid)
     qemu_vfree(upid);
 }
 
+/* A guest may post to each line of its memory: books are 100 times as long. */
+#define MOST_BOOKS 16384
+
+static LedgerUpid *without_books(UintrLedger *l)
+{
+    warn_report_once("uintr: there are more than %d UPIDs: the ledger has no "
+                     "books of the others", MOST_BOOKS);
+    return l->none;
+}
+
 /* What is in PIR when a UPID is first seen was there before the books. */
 static LedgerUpid *find(UintrLedger *l, void *host)
 {
@@ -92,6 +103,9 @@ static LedgerUpid *find(UintrLedger *l, void *host)
     QEMU_LOCK_GUARD(&l->lock);
 
     u = g_hash_table_lookup(l->upids, host);
+    if (!u && g_hash_table_size(l->upids) == MOST_BOOKS) {
+        return without_books(l);
+    }
     if (!u) {
         u = ledger_new_upid(l, host);
         g_hash_table_insert(l->upids, host, u);

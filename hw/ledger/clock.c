@@ -96,6 +96,14 @@ void ledger_start_clock(UintrLedger *l)
     timer_mod(l->timer, next_look(l));
 }
 
+/* The timer would wait until it is again as late as it was. */
+void ledger_turn_clock_back(UintrLedger *l)
+{
+    if (l->timer) {
+        timer_mod(l->timer, 0);
+    }
+}
+
 /* What waits at the end is in the report, too: in the midst of a block, say. */
 void ledger_stop_clock(UintrLedger *l)
 {

@@ -260,6 +260,10 @@ static void reset_hold(Object *obj, ResetType type)
     for (guint i = 0; i < l->by_number->len; i++) {
         turn_back(g_ptr_array_index(l->by_number, i));
     }
+    for (unsigned i = 0; i < l->rings; i++) {
+        l->cpu[i].next = l->cpu[i].written = 0;
+    }
+    ledger_turn_clock_back(l);
 }
 
 /* CPUs may be in an event just now: the books stay. */

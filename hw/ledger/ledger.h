@@ -372,6 +372,8 @@ static inline int64_t ledger_write(UintrLedger *l, CPUState *cs,
 /* The CPU at hand has found a stall: the machine stops, if it should. */
 void ledger_stop(UintrLedger *l);
 void ledger_start_clock(UintrLedger *l);
+/* A snapshot has an earlier time. */
+void ledger_turn_clock_back(UintrLedger *l);
 void ledger_stop_clock(UintrLedger *l);
 
 /* ---- stall.c: what waits too long ---- */

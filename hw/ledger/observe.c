@@ -88,7 +88,7 @@ static void remember_post(LedgerCpu *c, LedgerUpid *u, const UintrPost *post,
     }
 }
 
-/* Not RAM: nobody could keep its books. */
+/* Not RAM, or one too many: nobody keeps its books. */
 static void on_post(const UintrPost *post)
 {
     UintrLedger *l = uintr_ledger;
@@ -97,7 +97,7 @@ static void on_post(const UintrPost *post)
     LedgerUpid *u = ledger_upid(l, c, post->host);
     uint64_t number;
 
-    if (!post->host) {
+    if (!u->host) {
         if (post->sent) {
             c->sent = NULL;
         }

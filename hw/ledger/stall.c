@@ -17,8 +17,7 @@
 #include "hw/core/cpu.h"
 #include "ledger.h"
 
-/* Each is told of on the console: nobody reads more. */
-#define MOST_STALLS 1000
+#define MOST_STALLS 1000        /* kept; of those that are over the last ones */
 
 void ledger_begin(LedgerWait *began, int64_t now, uint64_t progress)
 {
@@ -210,6 +209,26 @@ static UintrStall *new_stall(const LedgerWait *w, const LedgerUpid *u,
     return stall;
 }
 
+static bool forget_one_that_is_over(UintrLedger *l)
+{
+    QEMU_LOCK_GUARD(&l->lock);
+
+    for (guint i = 0; i < l->stalls->len; i++) {
+        if (((UintrStall *)g_ptr_array_index(l->stalls, i))->has_over) {
+            g_ptr_array_remove_index(l->stalls, i);
+            return true;
+        }
+    }
+    warn_report_once("uintr: %d stalls that are not over: the ledger tells of "
+                     "no more", MOST_STALLS);
+    return false;
+}
+
+static bool has_room(UintrLedger *l)
+{
+    return l->stalls->len < MOST_STALLS || forget_one_that_is_over(l);
+}
+
 /* A second batch is over when the first one is. */
 static void found(UintrLedger *l, LedgerWait *w, const LedgerUpid *u,
                   uint64_t vectors, LedgerFinding finding, int64_t now)
@@ -217,7 +236,7 @@ static void found(UintrLedger *l, LedgerWait *w, const LedgerUpid *u,
     if (w->stall) {
         w->stall->vectors |= vectors;
     }
-    if (w->stall || !finding.message || l->stalls->len >= MOST_STALLS) {
+    if (w->stall || !finding.message || !has_room(l)) {
         g_free(finding.message);
         return;
     }

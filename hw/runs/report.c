@@ -13,10 +13,13 @@ static bool may_be_replaced(const char *path)
     return lstat(path, &what) || S_ISREG(what.st_mode);
 }
 
-/* A terminal, a pipe, /dev/stdout. */
+/* A terminal, a pipe, where a link leads; /dev/stdout may be a file, too. */
 static bool write_to(const char *path, const GString *text, Error **errp)
 {
-    int fd = qemu_open(path, O_WRONLY | O_TRUNC, errp);
+    bool is_mine = !g_str_has_prefix(path, "/dev/") &&
+                   !g_str_has_prefix(path, "/proc/");
+    int fd = qemu_create(path, O_WRONLY | (is_mine ? O_TRUNC : O_APPEND), 0666,
+                         errp);
     bool written;
 
     if (fd < 0) {
