@@ -82,15 +82,27 @@ def free_port():
         return s.getsockname()[1]
 
 
-def execute(cmd, seconds):
-    """Output, what QEMU says behind it, so that no warning falls into a guest's word, and status; SIGKILL at
-    the limit, as a spinning QEMU ignores SIGTERM for long."""
+def execute_apart(cmd, seconds):
+    """What is on stdout, on stderr, and status; SIGKILL at the limit, as a spinning QEMU ignores SIGTERM for
+    long."""
     try:
         done = subprocess.run(cmd, stdin=subprocess.DEVNULL, timeout=seconds, capture_output=True)
         status = done.returncode
     except subprocess.TimeoutExpired as late:
         done, status = late, 124
-    return "".join((said or b"").decode(errors="replace") for said in (done.stdout, done.stderr)), status
+    return done.stdout or b"", done.stderr or b"", status
+
+
+def guest_first(printed, warned):
+    """What QEMU says comes behind the guest's words, so that no warning falls into one or is glued to it."""
+    between = b"\n" if printed and warned and not printed.endswith(b"\n") else b""
+    return (printed + between + warned).decode(errors="replace")
+
+
+def execute(cmd, seconds):
+    """Output and status."""
+    printed, warned, status = execute_apart(cmd, seconds)
+    return guest_first(printed, warned), status
 
 
 class Tap:

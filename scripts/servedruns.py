@@ -6,8 +6,22 @@ import socket
 import subprocess
 import tempfile
 
+from guestrun import guest_first
+
 OPAQUE = "uintr-runs"
 MOST_OUTPUT = 1 << 24
+
+
+class Said:
+    """What QEMU writes to a file without a name, run after run."""
+
+    def __init__(self, folder):
+        self.file, self.seen = tempfile.TemporaryFile(dir=folder), 0
+
+    def new(self):
+        said = os.pread(self.file.fileno(), MOST_OUTPUT, self.seen)
+        self.seen += len(said)
+        return said
 
 
 class ServedRuns:
@@ -19,11 +33,10 @@ class ServedRuns:
     def start(self):
         self.socket, theirs = socket.socketpair()
         fd = theirs.fileno()
-        self.said = tempfile.TemporaryFile(dir=self.folder)
-        self.read = 0
+        self.printed, self.warned = Said(self.folder), Said(self.folder)
         self.process = subprocess.Popen(
             self.command + ["-add-fd", f"fd={fd},set=1,opaque={OPAQUE}"], pass_fds=[fd],
-            stdin=subprocess.DEVNULL, stdout=self.said, stderr=subprocess.STDOUT)
+            stdin=subprocess.DEVNULL, stdout=self.printed.file, stderr=self.warned.file)
         theirs.close()
 
     def ask(self, line, seconds):
@@ -43,9 +56,7 @@ class ServedRuns:
         answer = self.ask(",".join(f"{name}={value}" for name, value in properties.items()),
                           seconds)
         status = int(answer) if answer else self.end(late=answer is None)
-        output = os.pread(self.said.fileno(), MOST_OUTPUT, self.read)
-        self.read += len(output)
-        return output.decode(errors="replace"), status
+        return guest_first(self.printed.new(), self.warned.new()), status
 
     def end(self, late=False):
         """Its status, by itself unless it is late."""
