@@ -79,7 +79,7 @@ static void work(uint64_t post __attribute__((unused)))
 {
     static uint64_t seed = 1;
 
-    work_a_while(&seed, BETWEEN);
+    work_a_while(&seed, tsc_ticks(BETWEEN));
 }
 
 static void test_all_received(void)
