@@ -232,7 +232,7 @@ class GuestRuns:
         done = False
         while not done and not self.is_late():
             done = True
-            for calmer in self.calmer(schedule, run):
+            for calmer in filter(lambda calmer: calmer.fits(), self.calmer(schedule, run)):
                 tried = self.run(calmer)
                 if tried.complaint:
                     schedule, run, done = calmer, tried, False
